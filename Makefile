@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Run "make help" for the targets.  kbuild does not read this file: Kbuild is
+# what describes the modules.
+
+# Which kernel: 6.1, 6.12 or debug; or any other by its headers, with KDIR=.
+KERNEL ?= 6.12
+KDIR ?=
+
+# Where kernel sources, kernel images and the like are kept.
+KVM_FT_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kvm-ft
+export KVM_FT_CACHE
+
+MAKEFLAGS += --no-builtin-rules
+
+TESTING := tools/testing
+DEPS := $(TESTING)/deps.sh
+
+# Sources must compile without a warning on the kernels that they are checked
+# with; on any other, a warning must not be in the user's way.
+ifdef KDIR
+BUILD_FOR := --kdir $(KDIR)
+W ?= 1
+else
+BUILD_FOR := $(KERNEL)
+W ?= 1e
+endif
+
+.DEFAULT_GOAL := all
+
+.PHONY: help
+help: ## list the targets
+	@echo 'usage: make [TARGET] [KERNEL=6.1|6.12|debug | KDIR=folder of headers]'
+	@echo
+	@sed -n 's/^\([a-z][a-z.-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
+		while IFS='	' read -r target text; do \
+			printf '  %-14s %s\n' "$$target" "$$text"; \
+		done
+	@echo
+	@echo 'KERNEL is $(KERNEL) unless given. What is needed is installed with apt-get'
+	@echo '(Debian 12) and cached in $(KVM_FT_CACHE).'
+
+.PHONY: all
+all: modules ## build the modules (the default)
+
+.PHONY: deps
+deps: ## install and prepare everything that the targets need
+	$(DEPS) build-6.1 build-6.12 lab-6.1 lab-6.12 selftest style kunit
+
+.PHONY: modules
+modules: ## build kvm-ft.ko and the test modules to build/modules-KERNEL/
+ifndef KDIR
+	@$(DEPS) build-$(KERNEL)
+endif
+	+@$(TESTING)/build-modules.sh $(BUILD_FOR) W=$(W) modules
+
+# Tests that are run on a booted host; T= names those to run (all by default).
+T ?=
+
+.PHONY: selftest-build
+selftest-build:
+	@$(DEPS) selftest
+	+@$(MAKE) --no-print-directory -C $(TESTING)/selftests
+
+.PHONY: selftest
+selftest: modules selftest-build ## run the selftests on an emulated host (T="name...": only those)
+	@$(DEPS) lab-$(KERNEL)
+	$(TESTING)/run-selftests --kernel $(KERNEL) $(T)
+
+.PHONY: clean
+clean: ## remove what was built in this folder
+	rm -rf build
