@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where guest segments begin and end, and which instructions KVM retires on
+ * the guest's behalf.
+ *
+ * kvm_wait_lapic_expire	the last traceable function before VMRUN.  Its
+ *	length depends on the guest's timer, so it is replaced: it only burns
+ *	time until a timer that fired early is due, which no guest can rely on.
+ * kvm_load_host_xsave_state	the first traceable function after #VMEXIT.
+ * kvm_pmu_trigger_event	called when KVM has completed an instruction in
+ *	the guest's place: an intercepted one that it skips, or one that it
+ *	emulates (in shadow paging a write to a page table, which the same guest
+ *	may execute itself on another run: hence it must count the same).
+ *
+ * The first two run with the global interrupt flag clear (between CLGI and
+ * STGI in svm_vcpu_run()), so nothing can come between them but the guest.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/ftrace.h>
+#include <linux/kvm_host.h>
+#include <linux/module.h>
+
+#include "lab-pmu.h"
+
+/**
+ * struct lab_segment - the guest segment that runs on a CPU
+ * @entry_tsc: TSC right before VM entry
+ * @timer: the interrupting timer was started for it
+ */
+struct lab_segment {
+	u64 entry_tsc;
+	bool timer;
+};
+
+static DEFINE_PER_CPU(struct lab_segment, segment);
+static u64 *retired_selector;
+static u64 retired_id = PERF_COUNT_HW_INSTRUCTIONS;
+
+/*
+ * Ticks after which the next guest segment has to be interrupted, 0 for "not
+ * at all".  A distance beyond the timer's 32 bits is reached in steps: the
+ * host's own tick ends every segment long before.
+ */
+static u64 notrace interrupt_after(struct kvm_vcpu *vcpu)
+{
+	s64 distance;
+
+	if (unlikely(lab_raw.vcpu == vcpu))
+		return lab_raw.arm_at;
+	distance = lab_pmu_distance();
+	if (distance >= U32_MAX)
+		return 0;
+	return distance + lab_costs.arm;
+}
+
+/* Stands in for kvm_wait_lapic_expire(). */
+static noinline void notrace before_entry(struct kvm_vcpu *vcpu)
+{
+	struct lab_segment *s = this_cpu_ptr(&segment);
+	u64 ticks = interrupt_after(vcpu);
+
+	s->timer = ticks;
+	if (ticks)
+		lab_timer_start(ticks);
+	s->entry_tsc = rdtsc();
+}
+
+static void notrace divert_wait(unsigned long ip, unsigned long parent_ip,
+				struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	ftrace_get_regs(fregs)->ip = (unsigned long)before_entry;
+}
+
+static void notrace record_raw(u64 ticks, bool interrupted)
+{
+	lab_raw.segments++;
+	lab_raw.ticks += ticks;
+	if (interrupted) {
+		lab_raw.armed_ticks = ticks;
+		lab_raw.arm_at = 0;
+	}
+}
+
+static void notrace after_exit(unsigned long ip, unsigned long parent_ip,
+			       struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	u64 exit_tsc = rdtsc();
+	struct lab_segment *s = this_cpu_ptr(&segment);
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	u64 ticks = exit_tsc - s->entry_tsc;
+
+	bool interrupted = s->timer && lab_timer_stop();
+
+	if (unlikely(lab_raw.vcpu && lab_raw.vcpu == (void *)regs->di))
+		record_raw(ticks, interrupted);
+	else
+		lab_pmu_count(ticks - lab_costs.segment, regs);
+}
+
+static void notrace instruction_retired(unsigned long ip, unsigned long parent_ip,
+					struct ftrace_ops *ops,
+					struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	unsigned long flags;
+
+	if (regs->si != retired_id)
+		return;
+	local_irq_save(flags);
+	lab_pmu_count(1, regs);
+	local_irq_restore(flags);
+}
+
+static struct {
+	const char *symbol;
+	struct ftrace_ops ops;
+} hooks[] = {
+	{
+		.symbol = "kvm_wait_lapic_expire",
+		.ops = {
+			.func = divert_wait,
+			.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
+				 FTRACE_OPS_FL_RECURSION,
+		},
+	},
+	{
+		.symbol = "kvm_load_host_xsave_state",
+		.ops = {
+			.func = after_exit,
+			.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION,
+		},
+	},
+	{
+		.symbol = "kvm_pmu_trigger_event",
+		.ops = {
+			.func = instruction_retired,
+			.flags = FTRACE_OPS_FL_SAVE_REGS,
+		},
+	},
+};
+
+static int hook_install(int i)
+{
+	int err;
+
+	err = ftrace_set_filter(&hooks[i].ops, (char *)hooks[i].symbol,
+				strlen(hooks[i].symbol), 0);
+	if (!err)
+		err = register_ftrace_function(&hooks[i].ops);
+	if (err)
+		pr_err("cannot hook %s (%d): is kvm loaded, and its function not diverted by somebody else?\n",
+		       hooks[i].symbol, err);
+	return err;
+}
+
+static void hooks_remove_first(int n)
+{
+	while (n--) {
+		unregister_ftrace_function(&hooks[n].ops);
+		ftrace_free_filter(&hooks[n].ops);
+	}
+}
+
+/*
+ * What KVM passes for "an instruction has retired" became an event selector
+ * in 6.11 (commit f287bef6ddc2, "KVM: x86/pmu: Snapshot event selectors that
+ * KVM emulates in software"); before, it was the perf event number.
+ */
+static void find_retired_id(void)
+{
+	retired_selector = (u64 *)__symbol_get("kvm_pmu_eventsel");
+	if (retired_selector)
+		retired_id = retired_selector[0];
+}
+
+/**
+ * lab_hooks_install() - start measuring guest segments
+ *
+ * Process context; may sleep.  Takes a reference on kvm.ko.
+ *
+ * Return: 0, -ENODEV when kvm is not loaded, or ftrace's error.
+ */
+int lab_hooks_install(void)
+{
+	int i, err;
+
+	if (!__symbol_get("kvm_load_host_xsave_state")) {
+		pr_err("kvm is not loaded; load kvm-amd first\n");
+		return -ENODEV;
+	}
+	find_retired_id();
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		err = hook_install(i);
+		if (err)
+			goto err_hooks;
+	}
+	return 0;
+
+err_hooks:
+	hooks_remove_first(i);
+	if (retired_selector)
+		__symbol_put("kvm_pmu_eventsel");
+	__symbol_put("kvm_load_host_xsave_state");
+	return err;
+}
+
+/**
+ * lab_hooks_remove() - undo lab_hooks_install()
+ *
+ * Process context; returns when no CPU is inside a hook any more.
+ */
+void lab_hooks_remove(void)
+{
+	hooks_remove_first(ARRAY_SIZE(hooks));
+	if (retired_selector)
+		__symbol_put("kvm_pmu_eventsel");
+	__symbol_put("kvm_load_host_xsave_state");
+}
