@@ -54,8 +54,13 @@ ifndef KDIR
 endif
 	+@$(TESTING)/build-modules.sh $(BUILD_FOR) W=$(W) modules
 
-# Tests that are run on a booted host; T= names those to run (all by default).
+# T= names the tests to run: all by default.
 T ?=
+
+.PHONY: kunit
+kunit: ## run the KUnit suites under User Mode Linux (T="suite.case": only those)
+	@$(DEPS) kunit
+	$(TESTING)/run-kunit $(T)
 
 .PHONY: selftest-build
 selftest-build:

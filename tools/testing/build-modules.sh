@@ -37,9 +37,10 @@ case ${1-} in
 --kdir)
 	[ $# -ge 2 ] || { usage >&2; exit 2; }
 	kdir=$2
-	[ -f "$kdir/Makefile" ] && [ -f "$kdir/include/config/kernel.release" ] ||
+	[ -f "$kdir/include/generated/utsrelease.h" ] ||
 		die "$kdir holds no kernel headers and no kernel build"
-	kernel=$(cat "$kdir/include/config/kernel.release")
+	kernel=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' \
+		"$kdir/include/generated/utsrelease.h")
 	shift 2
 	;;
 ''|-*)
