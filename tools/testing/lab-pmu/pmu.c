@@ -64,25 +64,22 @@ static s64 notrace draw_skid(void)
 }
 
 /*
- * hw.period_left is what remains of the period, and hw.config_base the drawn
- * skid: the overflow is due when they add up to nothing.
+ * hw.period_left counts down to the moment of the overflow, with the drawn
+ * skid in it; hw.config_base is that skid, to be taken out again at the
+ * overflow so that skids do not add up.
  */
-static s64 notrace due_in(struct perf_event *event)
-{
-	return local64_read(&event->hw.period_left) + (s64)event->hw.config_base;
-}
-
 static void notrace next_period(struct perf_event *event)
 {
-	s64 left = local64_read(&event->hw.period_left);
 	s64 period = event->hw.sample_period;
+	s64 left = local64_read(&event->hw.period_left) - (s64)event->hw.config_base + period;
+	s64 skid = draw_skid();
 
-	left += period;
 	if (left <= 0)
 		left = period;
-	local64_set(&event->hw.period_left, left);
+	skid = max(skid, 1 - left);
 	event->hw.last_period = period;
-	event->hw.config_base = max(draw_skid(), 1 - left);
+	event->hw.config_base = skid;
+	local64_set(&event->hw.period_left, left + skid);
 }
 
 /**
@@ -101,7 +98,7 @@ s64 notrace lab_pmu_distance(void)
 		struct perf_event *event = __this_cpu_read(active[i]);
 
 		if (event && is_sampling_event(event) && !event->hw.state)
-			nearest = min(nearest, due_in(event));
+			nearest = min_t(s64, nearest, local64_read(&event->hw.period_left));
 	}
 	return max_t(s64, nearest, 1);
 }
@@ -135,8 +132,7 @@ void notrace lab_pmu_count(u64 instructions, struct pt_regs *regs)
 		local64_add(instructions, &event->count);
 		if (!is_sampling_event(event))
 			continue;
-		local64_sub(instructions, &event->hw.period_left);
-		if (due_in(event) <= 0)
+		if (local64_sub_return(instructions, &event->hw.period_left) <= 0)
 			overflow(event, regs);
 	}
 }
@@ -155,15 +151,22 @@ static int lab_event_init(struct perf_event *event)
 		return -EINVAL;
 	if (attr->freq || attr->precise_ip || has_branch_stack(event))
 		return -EOPNOTSUPP;
-	if (is_sampling_event(event) && attr->sample_period > S64_MAX)
-		return -EINVAL;
+	if (is_sampling_event(event)) {
+		if (attr->sample_period > S64_MAX)
+			return -EINVAL;
+		/* The first period has a skid as well. */
+		local64_set(&event->hw.period_left, 0);
+	}
 	return 0;
 }
 
 static void lab_event_start(struct perf_event *event, int flags)
 {
-	if (is_sampling_event(event) && local64_read(&event->hw.period_left) <= 0)
+	/* Nothing is left when the period was changed: it begins anew. */
+	if (is_sampling_event(event) && local64_read(&event->hw.period_left) <= 0) {
+		event->hw.config_base = 0;
 		next_period(event);
+	}
 	event->hw.state = 0;
 	perf_event_update_userpage(event);
 }

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * 10,000 guest segments of random known length, cut by host interrupts at
+ * random: each is counted to the instruction.
+ *
+ * lab-module: kvm-ft-lab-pmu
+ * lab-paging: nested strict
+ */
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "counter.h"
+#include "guest.h"
+#include "kselftest_harness.h"
+#include "random.h"
+
+#define SEGMENTS	10000
+#define SLED		64
+#define MAX_LOOPS	20000
+#define TIMERS		4
+#define SEED		1
+
+/* k nops of the sled, n times two instructions, then an OUT that exits. */
+GUEST_CODE(segment,
+	   ".rept 64; nop; .endr\n"
+	   "1: dec %rcx\n"
+	   "jnz 1b\n"
+	   "out %al, $0x10\n");
+
+/* Host interrupts at random times during the next @instructions of the guest. */
+static void arm_timers(const int *timers, uint64_t *seed, uint64_t instructions)
+{
+	int i;
+
+	for (i = 0; i < TIMERS; i++) {
+		struct itimerspec when = {};
+
+		when.it_value.tv_nsec = random_between(seed, 1, 10000 + 2 * instructions);
+		timerfd_settime(timers[i], 0, &when, NULL);
+	}
+}
+
+TEST(each_segment_is_exact)
+{
+	int timers[TIMERS], counter, i;
+	uint64_t seed = SEED, before;
+	struct guest g;
+
+	for (i = 0; i < TIMERS; i++) {
+		timers[i] = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+		ASSERT_LE(0, timers[i]);
+	}
+	guest_create(&g, 4 << 20);
+	guest_load_code(&g, segment);
+	counter = counter_open();
+
+	for (i = 0; i < SEGMENTS; i++) {
+		uint64_t nops = random_between(&seed, 0, SLED);
+		uint64_t loops = random_between(&seed, 1, MAX_LOOPS);
+		struct kvm_regs regs = guest_regs(&g);
+
+		regs.rip = GUEST_ENTRY + SLED - nops;
+		regs.rcx = loops;
+		guest_set_regs(&g, &regs);
+		arm_timers(timers, &seed, nops + 2 * loops);
+		before = counter_read(counter);
+		guest_run_to_out(&g, 0x10);
+		ASSERT_EQ(nops + 2 * loops, counter_read(counter) - before)
+			TH_LOG("segment %d, seed %d: %lu nops, %lu loops", i, SEED, nops, loops);
+	}
+
+	/* Otherwise nothing was shown about cut segments. */
+	EXPECT_LT(SEGMENTS / 2, guest_stat(&g, "irq_exits"));
+	guest_destroy(&g);
+}
+
+TEST_HARNESS_MAIN
