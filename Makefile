@@ -72,6 +72,24 @@ selftest: modules selftest-build ## run the selftests on an emulated host (T="na
 	@$(DEPS) lab-$(KERNEL)
 	$(TESTING)/run-selftests --kernel $(KERNEL) $(T)
 
+.PHONY: unittest
+unittest: ## run the unit tests of the test scripts (T="name...": only those)
+	$(TESTING)/run-unittests $(T)
+
+.PHONY: style
+style: ## check the sources: checkpatch, sparse, cppcheck and more (T="check...": only those)
+	@$(DEPS) style build-6.1 build-6.12
+	$(TESTING)/style $(T)
+
+.PHONY: check
+check: ## all of the above on both kernels; the one command that tests everything
+	@$(TESTING)/check
+
+.PHONY: check-debug
+check-debug: ## run the selftests on the debug kernel (builds it first: long)
+	@$(DEPS) debug
+	@$(TESTING)/check --kernel debug --only build-debug --only build-selftests --only selftest-debug
+
 .PHONY: clean
 clean: ## remove what was built in this folder
 	rm -rf build
