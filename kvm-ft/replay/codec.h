@@ -56,8 +56,9 @@ enum kvm_ft_kind {
 	KVM_FT_KIND_REG_HASH		= 40,
 	KVM_FT_KIND_RAM_HASH		= 41,
 	KVM_FT_KIND_STOP		= 56,
-	KVM_FT_KIND_LIMIT		= 64,	/* kinds are below this */
 };
+
+#define KVM_FT_KIND_LIMIT	64	/* kinds are below this */
 
 /**
  * enum kvm_ft_class - how the engine comes to an entry of a kind
