@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The emulator: its command line, its monitor."""
+
+import asyncio
+import json
+
+from .errors import LabError
+from . import switch
+
+# What each word is for:
+#  panic=-1 -no-reboot: a host that panics ends its emulator, which the lab sees
+#  loglevel=5: the kernel's warnings go to the console log, its chatter does not
+#  nolapic_timer: calibrating the LAPIC timer spins on RDTSC, 7 s when emulated;
+#    the HPET ticks instead. The guests' own LAPICs (KVM's) are not concerned
+#  no_timer_check, cryptomgr.notests, initcall_blacklist: more loops and
+#    self-tests that take seconds when emulated and test nothing of ours
+APPEND = ("console=ttyS0", "loglevel=5", "panic=-1", "nokaslr", "mitigations=off",
+          "nolapic_timer", "no_timer_check", "cryptomgr.notests",
+          "initcall_blacklist=hpet_init,hpet_late_init,jent_mod_init",
+          "random.trust_cpu=on", "printk.time=1")
+
+
+def module_parameters(tree, paging):
+    """Parameters of KVM's modules, as words for the kernel command line."""
+    words = [f"kvm_amd.npt={1 if paging == 'nested' else 0}"]
+    # 6.1 takes nanoseconds, later kernels a truth value: use what is there.
+    for name in ("lapic_timer_advance_ns", "lapic_timer_advance"):
+        if tree.has_parameter("kvm", name):
+            words.append(f"kvm.{name}=0")
+    return words
+
+
+def command(config, host, index):
+    """The emulator's command line for one host, a list of words."""
+    run, logs = config["dir"], config["logs"]
+    append = [*APPEND, *config["append"], f"ftlab.name={host}", f"ftlab.index={index}",
+              f"ftlab.hosts={','.join(config['hosts'])}"]
+    sleep = "on" if config["idle"] == "real" else "off"
+    words = [
+        "qemu-system-x86_64", "-name", f"ftlab-{config['name']}-{host}",
+        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "-accel", "tcg", "-icount", f"shift=0,sleep={sleep}",
+        "-cpu", "max", "-smp", "1", "-m", str(config["memory"]),
+        "-kernel", config["image"], "-initrd", config["initramfs"], "-append", " ".join(append),
+        "-qmp", f"unix:{run}/{host}.qmp,server=on,wait=off",
+        "-chardev", f"socket,id=console,path={run}/{host}.console,server=on,wait=off,"
+                    f"logfile={logs}/{host}.console.log,logappend=on",
+        "-serial", "chardev:console",
+        "-chardev", f"socket,id=agent,path={run}/{host}.agent,server=on,wait=off",
+        "-device", "virtio-serial-pci",
+        "-device", "virtserialport,chardev=agent,name=ftlab.agent",
+    ]
+    for nic in switch.NICS:
+        words += ["-netdev", f"tap,id={nic},ifname={switch.tap(host, nic)},"
+                             "script=no,downscript=no",
+                  "-device", f"virtio-net-pci,id=nic-{nic},netdev={nic},"
+                             f"mac={switch.mac(nic, index)},romfile="]
+    return words + config["qemu_args"]
+
+
+async def monitor(path, execute, arguments=None, timeout=10):
+    """Runs one QMP command and returns its result."""
+    async def talk():
+        reader, writer = await asyncio.open_unix_connection(path)
+        try:
+            await reader.readline()  # greeting
+            for request in ({"execute": "qmp_capabilities"},
+                            {"execute": execute, "arguments": arguments or {}}):
+                writer.write(json.dumps(request).encode() + b"\n")
+                reply = {}
+                while "return" not in reply and "error" not in reply:
+                    line = await reader.readline()
+                    if not line:
+                        raise LabError(f"the emulator went away during {execute}")
+                    reply = json.loads(line)
+                if "error" in reply:
+                    raise LabError(f"{execute}: {reply['error'].get('desc')}")
+            return reply["return"]
+        finally:
+            writer.close()
+    try:
+        return await asyncio.wait_for(talk(), timeout)
+    except asyncio.TimeoutError:
+        raise LabError(f"the emulator does not answer {execute}") from None
+    except OSError as error:
+        raise LabError(f"the emulator's monitor: {error.strerror}") from None
