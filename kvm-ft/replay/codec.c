@@ -3,12 +3,12 @@
  * Log entries to bytes and back. Documentation/replay-log.rst specifies the
  * encoding.
  *
- * Encoder and decoder share everything that decides: entry_ok() says which
+ * Encoder and decoder share everything that decides: kvm_ft_entry_ok() says which
  * entries exist, choose_form() and choose_region() which of several possible
  * encodings is the one, commit() how the context moves on. The decoder applies
  * them to what it has read, and so accepts exactly what the encoder writes.
  */
-#include "codec.h"
+#include "entry.h"
 #include "varint.h"
 
 /* The first byte of an entry: two forms for predicted sites, or the kind. */
@@ -21,78 +21,6 @@
 
 /* A RIP this near to a region's, as zigzag, belongs to it: 1 MiB. */
 #define REGION_REACH	0x200000
-
-/* What an entry of a kind consists of. */
-#define HAS_RIP		0x01
-#define HAS_RCX		0x02	/* if flagged */
-#define HAS_REG_HASH	0x04	/* in checking mode */
-#define HAS_VALUE	0x08	/* as V(7), up to value_max */
-#define HAS_HASH	0x10	/* value as 8 bytes */
-#define HAS_RANGE	0x20
-#define HAS_TAG		0x40	/* and payload */
-#define IN_SITES	0x80	/* value is predicted by site */
-#define IS_TSC		0x100	/* value is a TSC, predicted from the last one */
-
-#define SITE_PARTS	(HAS_RIP | HAS_REG_HASH | IN_SITES)
-#define TSC_PARTS	(SITE_PARTS | IS_TSC)
-#define EVENT_PARTS	(HAS_RIP | HAS_RCX | HAS_REG_HASH)
-
-struct kind_row {
-	const char *name;
-	enum kvm_ft_class class;
-	u16 parts;
-	u64 value_max;
-};
-
-static const struct kind_row kinds[KVM_FT_KIND_LIMIT] = {
-	[KVM_FT_KIND_RDTSC] = {
-		"rdtsc", KVM_FT_CLASS_SYNC, TSC_PARTS, U64_MAX },
-	[KVM_FT_KIND_RDTSCP] = {
-		"rdtscp", KVM_FT_CLASS_SYNC, TSC_PARTS, U64_MAX },
-	[KVM_FT_KIND_MSR_TSC] = {
-		"msr_tsc", KVM_FT_CLASS_SYNC, TSC_PARTS, U64_MAX },
-	[KVM_FT_KIND_MSR_TSC_DEADLINE] = {
-		"msr_tsc_deadline", KVM_FT_CLASS_SYNC, SITE_PARTS, U64_MAX },
-	[KVM_FT_KIND_LAPIC_TMCCT] = {
-		"lapic_tmcct", KVM_FT_CLASS_SYNC, SITE_PARTS, U32_MAX },
-	[KVM_FT_KIND_VALUE] = {
-		"value", KVM_FT_CLASS_SYNC, HAS_RIP | HAS_REG_HASH | HAS_TAG, 0 },
-	[KVM_FT_KIND_EXIT] = {
-		"exit", KVM_FT_CLASS_SYNC, SITE_PARTS, U32_MAX },
-	[KVM_FT_KIND_EVENT] = {
-		"event", KVM_FT_CLASS_ASYNC, EVENT_PARTS | HAS_TAG, 0 },
-	[KVM_FT_KIND_TIMER] = {
-		"timer", KVM_FT_CLASS_ASYNC, EVENT_PARTS, 0 },
-	[KVM_FT_KIND_MARK] = {
-		"mark", KVM_FT_CLASS_ASYNC, 0, 0 },
-	[KVM_FT_KIND_REG_HASH] = {
-		"reg_hash", KVM_FT_CLASS_CHECK, HAS_RIP | HAS_HASH, U64_MAX },
-	[KVM_FT_KIND_RAM_HASH] = {
-		"ram_hash", KVM_FT_CLASS_CHECK,
-		HAS_RIP | HAS_REG_HASH | HAS_HASH | HAS_RANGE, U64_MAX },
-	[KVM_FT_KIND_STOP] = {
-		"stop", KVM_FT_CLASS_CONTROL,
-		HAS_RIP | HAS_REG_HASH | HAS_VALUE, U32_MAX },
-};
-
-static const struct kind_row *kind_row(unsigned int kind)
-{
-	return kind < KVM_FT_KIND_LIMIT && kinds[kind].name ? &kinds[kind] : NULL;
-}
-
-const char *kvm_ft_kind_name(unsigned int kind)
-{
-	const struct kind_row *row = kind_row(kind);
-
-	return row ? row->name : NULL;
-}
-
-enum kvm_ft_class kvm_ft_kind_class(unsigned int kind)
-{
-	const struct kind_row *row = kind_row(kind);
-
-	return row ? row->class : KVM_FT_CLASS_NONE;
-}
 
 void kvm_ft_codec_init(struct kvm_ft_codec *c, u64 first_ordinal, bool checking)
 {
@@ -120,7 +48,7 @@ static const struct kvm_ft_site *next_site(const struct kvm_ft_codec *c)
 
 /* What the site expects of the next value. */
 static u64 expected_value(const struct kvm_ft_codec *c, const struct kvm_ft_site *s,
-			  const struct kind_row *row)
+			  const struct kvm_ft_kind_row *row)
 {
 	return (row->parts & IS_TSC ? c->tsc : s->value) + s->delta;
 }
@@ -133,7 +61,7 @@ static u64 predict_value(const struct kvm_ft_codec *c, u8 kind, u64 rip)
 
 	if (s->kind != kind || s->rip != rip)
 		s = &unknown;
-	return expected_value(c, s, &kinds[kind]);
+	return expected_value(c, s, &kvm_ft_kinds[kind]);
 }
 
 /* How an entry is encoded; MEDIUM and SHORT say that it is at the next site. */
@@ -143,7 +71,7 @@ static enum form choose_form(const struct kvm_ft_codec *c, const struct kvm_ft_e
 {
 	const struct kvm_ft_site *s = next_site(c);
 
-	if (!(kinds[e->kind].parts & IN_SITES) || s->kind != e->kind || s->rip != e->rip)
+	if (!(kvm_ft_kinds[e->kind].parts & IN_SITES) || s->kind != e->kind || s->rip != e->rip)
 		return FORM_FULL;
 	if (c->site_progress + s->progress != e->progress)
 		return FORM_MEDIUM;
@@ -181,7 +109,7 @@ static void commit_region(struct kvm_ft_codec *c, u64 rip)
 
 static void commit_site(struct kvm_ft_codec *c, const struct kvm_ft_entry *e)
 {
-	bool tsc = kinds[e->kind].parts & IS_TSC;
+	bool tsc = kvm_ft_kinds[e->kind].parts & IS_TSC;
 	unsigned int slot = site_slot(e->kind, e->rip);
 	struct kvm_ft_site *s = &c->site[slot];
 
@@ -203,51 +131,12 @@ static void commit_site(struct kvm_ft_codec *c, const struct kvm_ft_entry *e)
 
 static void commit(struct kvm_ft_codec *c, const struct kvm_ft_entry *e, enum form form)
 {
-	if (form == FORM_FULL && (kinds[e->kind].parts & HAS_RIP))
+	if (form == FORM_FULL && (kvm_ft_kinds[e->kind].parts & HAS_RIP))
 		commit_region(c, e->rip);
-	if (kinds[e->kind].parts & IN_SITES)
+	if (kvm_ft_kinds[e->kind].parts & IN_SITES)
 		commit_site(c, e);
 	c->progress = e->progress;
 	c->ordinal++;
-}
-
-/* Validity */
-
-static bool has_reg_hash(const struct kvm_ft_codec *c, const struct kind_row *row)
-{
-	return c->checking && (row->parts & HAS_REG_HASH);
-}
-
-static bool range_ok(const struct kvm_ft_entry *e, u16 parts)
-{
-	if (!(parts & HAS_RANGE))
-		return !e->gfn && !e->npages;
-	return e->npages && e->npages <= KVM_FT_GFN_LIMIT &&
-	       e->gfn <= KVM_FT_GFN_LIMIT - e->npages;
-}
-
-static bool payload_ok(const struct kvm_ft_entry *e, u16 parts)
-{
-	if (!(parts & HAS_TAG))
-		return !e->tag && !e->payload_len;
-	return e->payload_len <= KVM_FT_PAYLOAD_MAX && (e->payload || !e->payload_len);
-}
-
-static bool entry_ok(const struct kvm_ft_codec *c, const struct kvm_ft_entry *e)
-{
-	const struct kind_row *row = kind_row(e->kind);
-
-	if (!row || e->progress < c->progress || e->value > row->value_max)
-		return false;
-	if (e->flags & ~(row->parts & HAS_RCX ? KVM_FT_ENTRY_RCX : 0))
-		return false;
-	if (e->rcx && !(e->flags & KVM_FT_ENTRY_RCX))
-		return false;
-	if (e->rip && !(row->parts & HAS_RIP))
-		return false;
-	if (e->reg_hash && !has_reg_hash(c, row))
-		return false;
-	return range_ok(e, row->parts) && payload_ok(e, row->parts);
 }
 
 /* Encoding */
@@ -294,7 +183,7 @@ static u8 *put_parts(const struct kvm_ft_codec *c, u8 *p, const struct kvm_ft_en
 
 static u8 *put_full(const struct kvm_ft_codec *c, u8 *p, const struct kvm_ft_entry *e)
 {
-	u16 parts = kinds[e->kind].parts;
+	u16 parts = kvm_ft_kinds[e->kind].parts;
 
 	*p++ = e->kind;
 	if (parts & HAS_RIP)
@@ -307,7 +196,7 @@ static u8 *put_at_next_site(const struct kvm_ft_codec *c, u8 *p,
 			    const struct kvm_ft_entry *e, enum form form)
 {
 	u64 value = kvm_ft_zigzag(e->value - expected_value(c, next_site(c),
-							    &kinds[e->kind]));
+							    &kvm_ft_kinds[e->kind]));
 
 	if (form == FORM_SHORT)
 		return kvm_ft_varint_put(p, value, 6, HEAD_SHORT);
@@ -323,14 +212,14 @@ int kvm_ft_codec_encode(struct kvm_ft_codec *c, const struct kvm_ft_entry *e,
 	enum form form;
 	size_t len;
 
-	if (!entry_ok(c, e))
+	if (!kvm_ft_entry_ok(c, e))
 		return -EINVAL;
 	form = choose_form(c, e);
 	if (form == FORM_FULL)
 		p = put_full(c, p, e);
 	else
 		p = put_at_next_site(c, p, e, form);
-	if (has_reg_hash(c, &kinds[e->kind]))
+	if (kvm_ft_entry_has_reg_hash(c, &kvm_ft_kinds[e->kind]))
 		p = put_le64(p, e->reg_hash);
 
 	len = p - fixed;
@@ -391,7 +280,7 @@ static void get_parts(const struct kvm_ft_codec *c, struct kvm_ft_cursor *cur,
 static enum form get_full(const struct kvm_ft_codec *c, struct kvm_ft_cursor *cur,
 			  u8 head, struct kvm_ft_entry *e)
 {
-	const struct kind_row *row = kind_row(head);
+	const struct kvm_ft_kind_row *row = kvm_ft_kind_row(head);
 
 	if (!row) {
 		kvm_ft_cursor_fail(cur, -EBADMSG);
@@ -423,7 +312,7 @@ static enum form get_at_next_site(const struct kvm_ft_codec *c,
 		e->progress = c->progress + kvm_ft_varint_rest(cur, head, 5);
 		value = kvm_ft_varint_get(cur);
 	}
-	e->value = expected_value(c, s, &kinds[s->kind]) + kvm_ft_unzigzag(value);
+	e->value = expected_value(c, s, &kvm_ft_kinds[s->kind]) + kvm_ft_unzigzag(value);
 	return head & HEAD_SHORT ? FORM_SHORT : FORM_MEDIUM;
 }
 
@@ -441,14 +330,14 @@ int kvm_ft_codec_decode(struct kvm_ft_codec *c, const u8 *buf, size_t len,
 		form = get_at_next_site(c, &cur, head, e);
 	else
 		form = get_full(c, &cur, head, e);
-	if (has_reg_hash(c, &kinds[e->kind]))
+	if (kvm_ft_entry_has_reg_hash(c, &kvm_ft_kinds[e->kind]))
 		e->reg_hash = kvm_ft_cursor_le64(&cur);
 	if (e->payload_len)
 		e->payload = kvm_ft_cursor_bytes(&cur, e->payload_len);
 
 	if (cur.err)
 		return cur.err;
-	if (!entry_ok(c, e) || choose_form(c, e) != form)
+	if (!kvm_ft_entry_ok(c, e) || choose_form(c, e) != form)
 		return -EBADMSG;
 	e->ordinal = c->ordinal;
 	commit(c, e, form);
