@@ -115,8 +115,9 @@ static inline enum kvm_ft_log_state read_log(struct kunit *test, const u8 *log, 
 }
 
 /* Expect that @damaged, @len long, ends at block @n for @reason. */
-static inline void expect_ends(struct kunit *test, size_t len, enum kvm_ft_log_state state,
-			enum kvm_ft_log_reason reason, int n)
+static inline void expect_ends(struct kunit *test, size_t len,
+			       enum kvm_ft_log_state state,
+			       enum kvm_ft_log_reason reason, int n)
 {
 	struct log_test *t = test->priv;
 
