@@ -252,7 +252,7 @@ static int verify_segment(struct calibration *c)
  */
 static int measure_arm(struct calibration *c, u64 *arm)
 {
-	const u64 at = 20000;
+	const u32 at = 20000;
 	int i, err;
 
 	for (i = 0; i < CALIBRATION_RUNS; i++) {

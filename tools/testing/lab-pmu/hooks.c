@@ -42,23 +42,21 @@ static u64 retired_id = PERF_COUNT_HW_INSTRUCTIONS;
  * at all".  A distance beyond the timer's 32 bits is reached in steps: the
  * host's own tick ends every segment long before.
  */
-static u64 notrace interrupt_after(struct kvm_vcpu *vcpu)
+static u32 notrace interrupt_after(struct kvm_vcpu *vcpu)
 {
-	s64 distance;
+	u64 distance;
 
 	if (unlikely(lab_raw.vcpu == vcpu))
 		return lab_raw.arm_at;
-	distance = lab_pmu_distance();
-	if (distance >= U32_MAX)
-		return 0;
-	return distance + lab_costs.arm;
+	distance = lab_pmu_distance() + lab_costs.arm;
+	return distance > U32_MAX ? 0 : distance;
 }
 
 /* Stands in for kvm_wait_lapic_expire(). */
 static noinline void notrace before_entry(struct kvm_vcpu *vcpu)
 {
 	struct lab_segment *s = this_cpu_ptr(&segment);
-	u64 ticks = interrupt_after(vcpu);
+	u32 ticks = interrupt_after(vcpu);
 
 	s->timer = ticks;
 	if (ticks)

@@ -62,7 +62,7 @@ struct lab_raw {
 	struct kvm_vcpu *vcpu;
 	u64 segments;
 	u64 ticks;
-	u64 arm_at;
+	u32 arm_at;
 	u64 armed_ticks;
 };
 
@@ -72,9 +72,10 @@ extern struct lab_raw lab_raw;
 int lab_hooks_install(void);
 void lab_hooks_remove(void);
 
-/* overflow.c: called with interrupts off, around VM entry */
-int lab_timer_check(void);
-void lab_timer_start(u64 ticks);
+/* overflow.c */
+int lab_timer_acquire(void);
+void lab_timer_release(void);
+void lab_timer_start(u32 ticks);
 bool lab_timer_stop(void);
 
 /* calibrate.c: process context, may sleep */

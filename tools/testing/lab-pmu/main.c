@@ -76,12 +76,12 @@ static int __init lab_pmu_init(void)
 {
 	int err;
 
-	err = lab_timer_check();
+	err = lab_timer_acquire();
 	if (err)
 		return err;
 	err = lab_hooks_install();
 	if (err)
-		return err;
+		goto err_timer;
 	err = lab_calibrate();
 	if (err)
 		goto err_hooks;
@@ -92,6 +92,8 @@ static int __init lab_pmu_init(void)
 
 err_hooks:
 	lab_hooks_remove();
+err_timer:
+	lab_timer_release();
 	return err;
 }
 
@@ -99,6 +101,7 @@ static void __exit lab_pmu_exit(void)
 {
 	lab_pmu_unregister();
 	lab_hooks_remove();
+	lab_timer_release();
 }
 
 module_init(lab_pmu_init);
