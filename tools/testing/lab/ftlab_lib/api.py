@@ -11,11 +11,10 @@ import subprocess
 import sys
 import time
 
-from . import qemu, scan, state, switch, transfer
+from . import qemu, scan, state, switch
 from .connection import Connection, Exec
 from .errors import LabError
-from .initramfs import LAB_DIR, TREE, Initramfs
-from .kernels import Kernel
+from .paths import BUILD, LAB_DIR
 
 HOST_NAME = re.compile(r"[a-z][a-z0-9]{0,7}")
 HOSTS_MAX = 16
@@ -84,6 +83,9 @@ class Lab:
         the kernel command line. qemu_args: words for the emulator. logs: folder. owner: a
         process id; the lab goes down with it. boot_timeout: seconds.
         """
+        # Here, since most uses of the class boot nothing: these are slow to import.
+        from .initramfs import Initramfs  # pylint: disable=import-outside-toplevel
+        from .kernels import Kernel  # pylint: disable=import-outside-toplevel
         hosts = list(hosts)
         check_hosts(hosts)
         idle = idle or ("jump" if len(hosts) == 1 else "real")
@@ -117,7 +119,7 @@ class Lab:
         stamp = time.strftime("%Y%m%d-%H%M%S")
         config.update(name=name, dir=str(folder))
         if not config["logs"]:
-            config["logs"] = str(TREE / "build" / "logs" / f"{name}-{stamp}-{os.getpid()}")
+            config["logs"] = str(BUILD / "logs" / f"{name}-{stamp}-{os.getpid()}")
         pathlib.Path(config["logs"]).mkdir(parents=True, exist_ok=True)
         state.save_config(folder, config)
         ours, theirs = socket.socketpair()
@@ -231,10 +233,12 @@ class Lab:
 
     def put(self, host, sources, target):
         """Copies files or folders to a host; like cp -r, see transfer.put()."""
+        from . import transfer  # pylint: disable=import-outside-toplevel
         transfer.put(self, host, sources, target)
 
     def get(self, host, sources, target):
         """Copies files or folders from a host; like cp -r, see transfer.get()."""
+        from . import transfer  # pylint: disable=import-outside-toplevel
         transfer.get(self, host, sources, target)
 
     def client_popen(self, argv, **options):

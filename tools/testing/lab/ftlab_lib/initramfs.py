@@ -9,11 +9,8 @@ import subprocess
 import tempfile
 
 from .errors import LabError
-from .kernels import cache_dir
 from .modules import ModuleTree
-
-LAB_DIR = pathlib.Path(__file__).resolve().parent.parent
-TREE = LAB_DIR.parents[2]
+from .paths import BUILD, LAB_DIR, cache_dir
 
 # Loaded in every host, in this order, after what they depend on.
 MODULES = ("virtio_pci", "virtio_console", "virtio_net", "kvm_amd", "sch_netem")
@@ -31,7 +28,7 @@ def need(tool, package):
     return path
 
 
-def build_agent(out=TREE / "build" / "lab"):
+def build_agent(out=BUILD / "lab"):
     """Compiles the agent unless the one in build/lab is up to date."""
     sources = sorted((LAB_DIR / "agent").glob("*.[ch]"))
     target = out / "ftlab-agent"

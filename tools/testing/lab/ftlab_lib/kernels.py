@@ -10,15 +10,7 @@ import subprocess
 import zlib
 
 from .errors import LabError
-
-
-def cache_dir():
-    """The project's cache, outside the tree."""
-    path = os.environ.get("KVM_FT_CACHE")
-    if not path:
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        path = os.path.join(base, "kvm-ft")
-    return pathlib.Path(path)
+from .paths import cache_dir
 
 
 class Kernel:
@@ -76,16 +68,20 @@ def unpack_bzimage(data):
 
 
 def _decompress(payload):
+    unpacker = None
     try:
         if payload[:6] == b"\xfd7zXZ\0":
-            return lzma.LZMADecompressor().decompress(payload)
+            unpacker = lzma.LZMADecompressor()
         if payload[:2] == b"\x1f\x8b":
-            return zlib.decompressobj(31).decompress(payload)
+            unpacker = zlib.decompressobj(31)
+        if unpacker:
+            data = unpacker.decompress(payload)
+            return data if unpacker.eof else None
         if payload[:4] == b"\x28\xb5\x2f\xfd" and shutil.which("zstd"):
             # The kernel's build appends the unpacked size, four bytes.
             done = subprocess.run(["zstd", "-dcq"], input=payload[:-4],
                                   capture_output=True, check=False)
             return done.stdout if done.returncode == 0 else None
     except (lzma.LZMAError, zlib.error):
-        pass
+        return None
     return payload if payload[:4] == b"\x7fELF" else None

@@ -3,7 +3,7 @@
 
 import asyncio
 
-from . import qemu, switch
+from . import monitor, switch
 from .errors import LabError
 from .host import FROZEN
 
@@ -55,7 +55,7 @@ async def _set_carrier(host, nic, up):
     if host.state == FROZEN:
         raise LabError(f"host {host.name} is frozen: its emulator cannot change the carrier",
                        "thaw it first, or use `cut`, which works at the switch")
-    await qemu.monitor(host.socket("qmp"), "set_link", {"name": f"nic-{nic}", "up": up})
+    await monitor.execute(host.socket("qmp"), "set_link", {"name": f"nic-{nic}", "up": up})
 
 
 async def _netem(host, nic, link, action, numbers):

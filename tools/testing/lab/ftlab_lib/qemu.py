@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The emulator: its command line, its monitor."""
+"""The emulator's command line."""
 
-import asyncio
-import json
-
-from .errors import LabError
 from . import switch
 
 # What each word is for:
@@ -56,31 +52,3 @@ def command(config, host, index):
                   "-device", f"virtio-net-pci,id=nic-{nic},netdev={nic},"
                              f"mac={switch.mac(nic, index)},romfile="]
     return words + config["qemu_args"]
-
-
-async def monitor(path, execute, arguments=None, timeout=10):
-    """Runs one QMP command and returns its result."""
-    async def talk():
-        reader, writer = await asyncio.open_unix_connection(path)
-        try:
-            await reader.readline()  # greeting
-            for request in ({"execute": "qmp_capabilities"},
-                            {"execute": execute, "arguments": arguments or {}}):
-                writer.write(json.dumps(request).encode() + b"\n")
-                reply = {}
-                while "return" not in reply and "error" not in reply:
-                    line = await reader.readline()
-                    if not line:
-                        raise LabError(f"the emulator went away during {execute}")
-                    reply = json.loads(line)
-                if "error" in reply:
-                    raise LabError(f"{execute}: {reply['error'].get('desc')}")
-            return reply["return"]
-        finally:
-            writer.close()
-    try:
-        return await asyncio.wait_for(talk(), timeout)
-    except asyncio.TimeoutError:
-        raise LabError(f"the emulator does not answer {execute}") from None
-    except OSError as error:
-        raise LabError(f"the emulator's monitor: {error.strerror}") from None
