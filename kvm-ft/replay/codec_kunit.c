@@ -354,6 +354,12 @@ static void codec_unknown_heads(struct kunit *test)
 			expect_bad_bytes(test, buf, sizeof(buf));
 }
 
+/* Refused at once, not when so many bytes have arrived. */
+static void codec_payload_too_long(struct kunit *test)
+{
+	EXPECT_BAD(test, KVM_FT_KIND_EVENT, 0, 0, 0, 0x81, 0x80, 0x04);
+}
+
 /* The same RIP and distance each time: predicted when it was seen three times. */
 static void codec_form_is_unique(struct kunit *test)
 {
@@ -404,6 +410,7 @@ static struct kunit_case codec_cases[] = {
 	KUNIT_CASE(codec_refuses_going_back),
 	KUNIT_CASE(codec_nothing_predicted),
 	KUNIT_CASE(codec_unknown_heads),
+	KUNIT_CASE(codec_payload_too_long),
 	KUNIT_CASE(codec_form_is_unique),
 	KUNIT_CASE(codec_region_is_unique),
 	KUNIT_CASE(codec_wraps),

@@ -166,6 +166,20 @@ static void log_wrong_count(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->reader.reason, KVM_FT_LOG_COUNT);
 }
 
+/* A closing block has nothing in it, whatever the rest of it says. */
+static void log_close_not_empty(struct kunit *test)
+{
+	struct log_test *t = damage(test);
+
+	t->damaged[t->at[BLOCKS] + OFF_ENTRIES] = 1;
+	fix_crc(t, t->at[BLOCKS]);
+	expect_ends(test, t->len, KVM_FT_LOG_CORRUPT, KVM_FT_LOG_BLOCK_FLAGS, BLOCKS);
+	t->damaged[t->at[BLOCKS] + OFF_ENTRIES] = 0;
+	t->damaged[t->at[BLOCKS] + OFF_LENGTH] = 1;
+	fix_crc(t, t->at[BLOCKS]);
+	expect_ends(test, t->len + 1, KVM_FT_LOG_CORRUPT, KVM_FT_LOG_BLOCK_FLAGS, BLOCKS);
+}
+
 static void log_bad_entry(struct kunit *test)
 {
 	struct log_test *t = damage(test);
@@ -188,6 +202,7 @@ static struct kunit_case damage_cases[] = {
 	KUNIT_CASE(log_foreign_block),
 	KUNIT_CASE_PARAM(log_hostile_block, hostile_gen_params),
 	KUNIT_CASE(log_wrong_count),
+	KUNIT_CASE(log_close_not_empty),
 	KUNIT_CASE(log_bad_entry),
 	{}
 };

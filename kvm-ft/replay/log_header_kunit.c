@@ -234,6 +234,25 @@ static void header_encode_refuses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->again[0], 0);
 }
 
+/* A string has 1 to 63 characters. */
+static void header_string_length(struct kunit *test)
+{
+	struct header_test *t = test->priv;
+
+	memset(t->in.guest, 0, sizeof(t->in.guest));
+	KUNIT_EXPECT_EQ(test, kvm_ft_log_header_encode(&t->in, t->again, sizeof(t->again)),
+			-EINVAL);
+	memset(t->in.guest, 'x', sizeof(t->in.guest));
+	KUNIT_EXPECT_EQ(test, kvm_ft_log_header_encode(&t->in, t->again, sizeof(t->again)),
+			-EINVAL);
+	memset(t->buf + 232, 0, KVM_FT_LOG_NAME_SIZE);
+	fix_crc(t);
+	KUNIT_EXPECT_EQ(test, decode(t), -EBADMSG);
+	memset(t->buf + 232, 'x', KVM_FT_LOG_NAME_SIZE);
+	fix_crc(t);
+	KUNIT_EXPECT_EQ(test, decode(t), -EBADMSG);
+}
+
 static void header_random_bytes(struct kunit *test)
 {
 	struct header_test *t = test->priv;
@@ -297,6 +316,7 @@ static struct kunit_case header_cases[] = {
 	KUNIT_CASE(header_later_minor),
 	KUNIT_CASE_PARAM(header_hostile, hostile_gen_params),
 	KUNIT_CASE(header_encode_refuses),
+	KUNIT_CASE(header_string_length),
 	KUNIT_CASE(header_random_bytes),
 	KUNIT_CASE(header_compare),
 	{}

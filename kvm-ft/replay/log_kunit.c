@@ -118,12 +118,12 @@ static void log_writer_misuse(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kvm_ft_log_writer_close(w, buf, 32), 32);
 }
 
-/* The longest entry there is fits into an empty block. */
+/* The longest entry there is fits into an empty block; and no block is longer. */
 static void log_longest_entry(struct kunit *test)
 {
 	struct log_test *t = test->priv;
 	u8 *payload = kunit_kzalloc(test, KVM_FT_PAYLOAD_MAX, GFP_KERNEL);
-	u8 *block = kunit_kzalloc(test, KVM_FT_BLOCK_MAX, GFP_KERNEL);
+	u8 *block = kunit_kzalloc(test, 2 * KVM_FT_BLOCK_MAX, GFP_KERNEL);
 	struct kvm_ft_entry e = {
 		.kind = KVM_FT_KIND_EVENT, .flags = KVM_FT_ENTRY_RCX, .rcx = U64_MAX,
 		.rip = 1ULL << 63, .progress = U64_MAX, .tag = U32_MAX,
@@ -137,8 +137,8 @@ static void log_longest_entry(struct kunit *test)
 	e.reg_hash = U64_MAX;
 	len = kvm_ft_log_writer_init(&t->writer, &t->header, t->log, LOG_SIZE);
 	KUNIT_ASSERT_GT(test, kvm_ft_log_reader_init(&t->reader, t->log, len), 0);
-	KUNIT_ASSERT_EQ(test, kvm_ft_log_writer_begin(&t->writer, block, KVM_FT_BLOCK_MAX,
-						      false), 0);
+	KUNIT_ASSERT_EQ(test, kvm_ft_log_writer_begin(&t->writer, block,
+						      2 * KVM_FT_BLOCK_MAX, false), 0);
 	KUNIT_ASSERT_EQ(test, kvm_ft_log_writer_append(&t->writer, &e), 0);
 	KUNIT_EXPECT_EQ(test, kvm_ft_log_writer_append(&t->writer, &e), -EMSGSIZE);
 	len = kvm_ft_log_writer_finish(&t->writer);

@@ -24,8 +24,6 @@
 static struct kvm_ft_log_reader reader;
 static struct kvm_ft_log_writer writer;
 
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
-
 /* A copy that ends where its allocation does. */
 static u8 *copy(const u8 *data, size_t size)
 {
@@ -147,7 +145,8 @@ static void read_log(const u8 *log, size_t size)
 	kvm_ft_log_reason_name(reader.reason);
 }
 
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+/* Called for each input; the Makefile gives it the name that libFuzzer wants. */
+int fuzz_one_input(const u8 *data, size_t size)
 {
 	u8 *log = copy(data, size);
 

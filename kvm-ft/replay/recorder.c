@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "engine.h"
+
+int kvm_ft_recorder_init(struct kvm_ft_recorder *r, struct kvm_ft_log_header *h, u8 *block)
+{
+	memset(r->entries, 0, sizeof(r->entries));
+	r->block = block;
+	return kvm_ft_log_writer_init(&r->writer, h, block, KVM_FT_BLOCK_MAX);
+}
+
+int kvm_ft_recorder_begin(struct kvm_ft_recorder *r)
+{
+	return kvm_ft_log_writer_begin(&r->writer, r->block, KVM_FT_BLOCK_MAX, false);
+}
+
+bool kvm_ft_recorder_full(const struct kvm_ft_recorder *r, size_t payload)
+{
+	size_t room = KVM_FT_BLOCK_MAX - r->writer.len;
+
+	return room < payload + KVM_FT_RECORDER_RESERVE * KVM_FT_ENTRY_FIXED_MAX;
+}
+
+int kvm_ft_recorder_add(struct kvm_ft_recorder *r, const struct kvm_ft_entry *e)
+{
+	int err = kvm_ft_log_writer_append(&r->writer, e);
+
+	if (!err)
+		r->entries[e->kind]++;
+	return err;
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "engine.h"
+
+int kvm_ft_replayer_init(struct kvm_ft_replayer *r, const u8 *buf, size_t len)
+{
+	memset(r->entries, 0, sizeof(r->entries));
+	memset(&r->divergence, 0, sizeof(r->divergence));
+	r->have = false;
+	return kvm_ft_log_reader_init(&r->reader, buf, len);
+}
+
+static int advance(struct kvm_ft_replayer *r)
+{
+	int got = kvm_ft_log_reader_next(&r->reader, &r->next);
+
+	r->have = got > 0;
+	return got < 0 ? got : 0;
+}
+
+int kvm_ft_replayer_load(struct kvm_ft_replayer *r, const u8 *buf, size_t len)
+{
+	int size, err;
+
+	size = kvm_ft_log_reader_block(&r->reader, buf, len);
+	if (size < 0)
+		return size;
+	err = advance(r);
+	return err ?: size;
+}
+
+bool kvm_ft_replayer_stops(const struct kvm_ft_replayer *r)
+{
+	if (!r->have)
+		return false;
+	switch (kvm_ft_kind_class(r->next.kind)) {
+	case KVM_FT_CLASS_ASYNC:
+		return r->next.kind != KVM_FT_KIND_MARK;
+	case KVM_FT_CLASS_CHECK:
+	case KVM_FT_CLASS_CONTROL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int diverged(struct kvm_ft_replayer *r, const struct kvm_ft_entry *found,
+		    const char *what)
+{
+	r->divergence.what = what;
+	r->divergence.logged = r->next;
+	r->divergence.logged.payload = NULL;
+	r->divergence.found = *found;
+	r->divergence.found.payload = NULL;
+	return -EILSEQ;
+}
+
+int kvm_ft_replayer_at(struct kvm_ft_replayer *r, u64 progress, u64 rip, u64 rcx)
+{
+	struct kvm_ft_entry found = {
+		.kind = r->next.kind, .progress = progress, .rip = rip, .rcx = rcx,
+	};
+
+	if (progress > r->next.progress)
+		return diverged(r, &found, "the guest passed the landmark");
+	if (progress < r->next.progress || rip != r->next.rip)
+		return 0;
+	return !(r->next.flags & KVM_FT_ENTRY_RCX) || rcx == r->next.rcx;
+}
+
+static const char *difference(const struct kvm_ft_replayer *r,
+			      const struct kvm_ft_entry *found)
+{
+	if (found->kind != r->next.kind)
+		return "kind of exit";
+	if (found->progress != r->next.progress)
+		return "progress";
+	if (found->rip != r->next.rip)
+		return "instruction pointer";
+	if ((r->next.flags & KVM_FT_ENTRY_RCX) && found->rcx != r->next.rcx)
+		return "RCX";
+	if (r->reader.header.flags & KVM_FT_LOG_CHECKING && found->reg_hash != r->next.reg_hash)
+		return "register hash";
+	return NULL;
+}
+
+int kvm_ft_replayer_take(struct kvm_ft_replayer *r, struct kvm_ft_entry *found)
+{
+	const char *what;
+
+	while (r->have && r->next.kind == KVM_FT_KIND_MARK) {
+		int err = advance(r);
+
+		if (err)
+			return err;
+	}
+	if (!r->have)
+		return -ENODATA;
+	what = difference(r, found);
+	if (what)
+		return diverged(r, found, what);
+	*found = r->next;
+	r->entries[found->kind]++;
+	return advance(r);
+}
