@@ -167,7 +167,8 @@ static void port_wait(const char *problem)
 	for (int i = 0; i < STREAMS_MAX; i++)
 		if (streams[i].used)
 			stream_close(&streams[i]);
-	in_len = out_len = 0;
+	in_len = 0;
+	out_len = 0;
 	/* A port has no event for "connected": asking again is the only way. */
 	while (poll(&p, 1, 0) >= 0 && (p.revents & POLLHUP))
 		nanosleep(&pause, NULL);

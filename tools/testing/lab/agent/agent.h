@@ -23,6 +23,7 @@
 #ifndef FTLAB_AGENT_H
 #define FTLAB_AGENT_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,7 +52,7 @@ struct frame_hdr {
 	uint32_t length;
 };
 
-_Static_assert(sizeof(struct frame_hdr) == 12, "the header is a wire format");
+static_assert(sizeof(struct frame_hdr) == 12, "the header is a wire format");
 
 #define FRAME_MAX	65536u		/* largest payload, bytes */
 #define STREAM_WINDOW	131072u		/* bytes in flight per stream and way */

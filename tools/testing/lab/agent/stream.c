@@ -50,7 +50,9 @@ static struct stream *stream_alloc(uint32_t id)
 			return NULL;
 		s->id = id;
 		s->used = true;
-		s->in_fd = s->out_fd[0] = s->out_fd[1] = -1;
+		s->in_fd = -1;
+		s->out_fd[0] = -1;
+		s->out_fd[1] = -1;
 		s->credit = STREAM_WINDOW;
 		return s;
 	}
@@ -171,7 +173,9 @@ static int stream_spawn(struct stream *s, const struct command *cmd)
 	s->in_fd = in[1];
 	s->out_fd[0] = out[0];
 	s->out_fd[1] = err[0];
-	in[1] = out[0] = err[0] = -1;
+	in[1] = -1;
+	out[0] = -1;
+	err[0] = -1;
 	fcntl(s->in_fd, F_SETFL, O_NONBLOCK);
 	fcntl(s->out_fd[0], F_SETFL, O_NONBLOCK);
 	fcntl(s->out_fd[1], F_SETFL, O_NONBLOCK);

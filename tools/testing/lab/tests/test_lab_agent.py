@@ -7,12 +7,15 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import tty
 import unittest
 
-from ftlab_lib import frames
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from ftlab_lib import frames  # noqa: E402
 
 AGENT = pathlib.Path(__file__).resolve().parent.parent / "agent"
 DEADLINE = 30  # seconds for any one answer

@@ -5,13 +5,16 @@ import lzma
 import os
 import pathlib
 import struct
+import sys
 import tempfile
 import unittest
 import zlib
 from unittest import mock
 
-from ftlab_lib import kernels, modules
-from ftlab_lib.errors import LabError
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from ftlab_lib import kernels, modules  # noqa: E402
+from ftlab_lib.errors import LabError  # noqa: E402
 
 ELF = b"\x7fELF" + bytes(range(256)) * 8
 

@@ -3,12 +3,15 @@
 
 import os
 import pathlib
+import sys
 import tempfile
 import unittest
 from unittest import mock
 
-from ftlab_lib import state
-from ftlab_lib.errors import LabError
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from ftlab_lib import state  # noqa: E402
+from ftlab_lib.errors import LabError  # noqa: E402
 
 
 class State(unittest.TestCase):

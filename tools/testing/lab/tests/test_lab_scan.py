@@ -3,10 +3,13 @@
 
 import pathlib
 import re
+import sys
 import tempfile
 import unittest
 
-from ftlab_lib import scan
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from ftlab_lib import scan  # noqa: E402
 
 REPORTS = {
     "panic": "Kernel panic - not syncing: Fatal exception",

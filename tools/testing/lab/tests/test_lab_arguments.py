@@ -4,12 +4,16 @@
 import contextlib
 import io
 import os
+import pathlib
+import sys
 import tempfile
 import unittest
 from unittest import mock
 
-from ftlab_lib import api, cli, frames, links, qemu, switch
-from ftlab_lib.errors import LabError
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from ftlab_lib import api, cli, frames, links, qemu, switch  # noqa: E402
+from ftlab_lib.errors import LabError  # noqa: E402
 
 
 class CommandLine(unittest.TestCase):
