@@ -45,7 +45,7 @@ all: modules ## build the modules (the default)
 
 .PHONY: deps
 deps: ## install and prepare everything that the targets need
-	$(DEPS) build-6.1 build-6.12 lab-6.1 lab-6.12 selftest style kunit
+	$(DEPS) build-6.1 build-6.12 lab-6.1 lab-6.12 selftest style kunit user fuzz
 
 .PHONY: modules
 modules: ## build kvm-ft.ko and the test modules to build/modules-KERNEL/
@@ -75,6 +75,18 @@ selftest: modules selftest-build ## run the selftests on an emulated host (T="na
 .PHONY: unittest
 unittest: ## run the unit tests of the test scripts (T="name...": only those)
 	$(TESTING)/run-unittests $(T)
+
+.PHONY: usertest
+usertest: ## run the engine's suites in user space, with sanitizers (T="suite.case": only those)
+	@$(DEPS) user
+	@$(MAKE) --no-print-directory -C $(TESTING)/replay run $(if $(T),T='$(T)')
+
+SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz: ## fuzz the engine's decoders (SECONDS=60)
+	@$(DEPS) fuzz
+	@$(MAKE) --no-print-directory -C $(TESTING)/fuzz run SECONDS=$(SECONDS)
 
 .PHONY: style
 style: ## check the sources: checkpatch, sparse, cppcheck and more (T="check...": only those)
