@@ -102,6 +102,28 @@ check-debug: ## run the selftests on the debug kernel (builds it first: long)
 	@$(DEPS) debug
 	@$(TESTING)/check --kernel debug --only build-debug --only build-selftests --only selftest-debug
 
+# Where to install: the running kernel, unless KERNEL= or KDIR= says otherwise.
+ifeq ($(origin KERNEL)$(KDIR),file)
+INSTALL_FOR := --kdir /lib/modules/$(shell uname -r)/build
+else
+INSTALL_FOR := $(BUILD_FOR)
+endif
+DESTDIR ?=
+INSTALL_MOD_PATH ?= $(DESTDIR)
+export INSTALL_MOD_PATH
+
+.PHONY: install
+install: ## install kvm-ft.ko for the running kernel, or KERNEL= or KDIR= (below DESTDIR=)
+	@$(TESTING)/build-modules.sh --install $(INSTALL_FOR)
+
 .PHONY: clean
 clean: ## remove what was built in this folder
 	rm -rf build
+
+.PHONY: distclean
+distclean: clean ## also remove the cache: kernels, sources, debug kernel (KVM_FT_CACHE)
+	@echo 'Removing $(KVM_FT_CACHE):'
+	@du -sh $(KVM_FT_CACHE)/* 2>/dev/null || :
+	rm -rf $(foreach folder,kernels src kunit uapi-6.12 vmlinux initramfs fuzz debug-build-*,\
+		$(KVM_FT_CACHE)/$(folder)) $(KVM_FT_CACHE)/.deps.lock
+	@rmdir $(KVM_FT_CACHE) 2>/dev/null || :

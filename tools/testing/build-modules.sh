@@ -12,12 +12,14 @@ set -eu
 usage()
 {
 	cat <<-EOF
-	usage: $0 KERNEL [MAKE-ARGUMENT...]
-	       $0 --kdir DIR [MAKE-ARGUMENT...]
+	usage: $0 [--install] KERNEL [MAKE-ARGUMENT...]
+	       $0 [--install] --kdir DIR [MAKE-ARGUMENT...]
 
 	KERNEL is 6.1, 6.12 or debug (prepared by tools/testing/deps.sh), DIR any
 	folder of kernel headers or a kernel build folder.  The arguments that
 	follow are passed to make; with none of them a target, modules are built.
+	--install builds without the test modules, in build/product-KERNEL/, and
+	installs to \$INSTALL_MOD_PATH/lib/modules/ as kbuild does.
 	EOF
 }
 
@@ -29,6 +31,18 @@ die()
 
 cd "$(dirname "$0")/../.."
 
+objects=obj
+results=modules
+tests=m
+install=
+if [ "${1-}" = --install ]; then
+	install=1
+	objects=obj-product
+	results=product
+	tests=
+	shift
+fi
+
 case ${1-} in
 -h|--help)
 	usage
@@ -38,7 +52,7 @@ case ${1-} in
 	[ $# -ge 2 ] || { usage >&2; exit 2; }
 	kdir=$2
 	[ -f "$kdir/include/generated/utsrelease.h" ] ||
-		die "$kdir holds no kernel headers and no kernel build"
+		die "$kdir holds no kernel headers (on Debian: apt-get install linux-headers-RELEASE)"
 	kernel=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' \
 		"$kdir/include/generated/utsrelease.h")
 	shift 2
@@ -54,8 +68,8 @@ case ${1-} in
 	;;
 esac
 
-mirror=$PWD/build/obj-$kernel
-out=$PWD/build/modules-$kernel
+mirror=$PWD/build/$objects-$kernel
+out=$PWD/build/$results-$kernel
 mkdir -p "$mirror" "$out"
 
 # Two makes may run in one checkout.
@@ -99,7 +113,7 @@ collect()
 		cmp -s "$module.ko" "$out/$name" || {
 			cp "$module.ko" "$out/.$name.new"
 			mv "$out/.$name.new" "$out/$name"
-			echo "  MODULE  build/modules-$kernel/$name" >&2
+			echo "  MODULE  build/$results-$kernel/$name" >&2
 		}
 	done >"$mirror/.built"
 	for module in "$out"/*.ko; do
@@ -112,6 +126,31 @@ refresh_mirror
 
 # No vmlinux comes with the headers, so kbuild could but warn that it makes no
 # BTF for the modules: nothing here needs it.
-make -C "$kdir" --no-print-directory M="$mirror" KVM_FT_TESTS=m \
-	CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
-[ ! -f "$mirror/modules.order" ] || collect
+kbuild()
+{
+	make -C "$kdir" --no-print-directory M="$mirror" KVM_FT_TESTS=$tests \
+		CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
+}
+
+# Headers come without the key to sign with and without System.map, so kbuild
+# can neither sign (where Secure Boot asks for it, DKMS does) nor run depmod.
+install_modules()
+{
+	output=$(kbuild CONFIG_MODULE_SIG_ALL= INSTALL_MOD_DIR=updates modules_install 2>&1) ||
+		die "modules_install failed: $output"
+	echo "$output" | grep -v -e DEPMOD -e 'Skipping depmod' || :
+	release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' \
+		"$kdir/include/generated/utsrelease.h")
+	# Below another root, it is for whoever puts it to its place.
+	[ -n "${INSTALL_MOD_PATH-}" ] || depmod "$release"
+}
+
+refresh_mirror
+if [ -n "$install" ]; then
+	kbuild "$@" modules
+	collect
+	install_modules
+else
+	kbuild "$@"
+	[ ! -f "$mirror/modules.order" ] || collect
+fi
