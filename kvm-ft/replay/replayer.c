@@ -9,10 +9,14 @@ int kvm_ft_replayer_init(struct kvm_ft_replayer *r, const u8 *buf, size_t len)
 	return kvm_ft_log_reader_init(&r->reader, buf, len);
 }
 
+/* Progress marks bound how far a live replay may run; a stored log needs none. */
 static int advance(struct kvm_ft_replayer *r)
 {
-	int got = kvm_ft_log_reader_next(&r->reader, &r->next);
+	int got;
 
+	do {
+		got = kvm_ft_log_reader_next(&r->reader, &r->next);
+	} while (got > 0 && r->next.kind == KVM_FT_KIND_MARK);
 	r->have = got > 0;
 	return got < 0 ? got : 0;
 }
@@ -34,7 +38,6 @@ bool kvm_ft_replayer_stops(const struct kvm_ft_replayer *r)
 		return false;
 	switch (kvm_ft_kind_class(r->next.kind)) {
 	case KVM_FT_CLASS_ASYNC:
-		return r->next.kind != KVM_FT_KIND_MARK;
 	case KVM_FT_CLASS_CHECK:
 	case KVM_FT_CLASS_CONTROL:
 		return true;
@@ -87,12 +90,6 @@ int kvm_ft_replayer_take(struct kvm_ft_replayer *r, struct kvm_ft_entry *found)
 {
 	const char *what;
 
-	while (r->have && r->next.kind == KVM_FT_KIND_MARK) {
-		int err = advance(r);
-
-		if (err)
-			return err;
-	}
 	if (!r->have)
 		return -ENODATA;
 	what = difference(r, found);

@@ -96,7 +96,7 @@ static inline void test_guest_position(struct test_guest *g, struct kvm_ft_entry
 		return;
 	e->rip = test_rips[random_below(seed, ARRAY_SIZE(test_rips))];
 	if (kvm_ft_kind_class(e->kind) == KVM_FT_CLASS_ASYNC)
-		e->rip += random_below(seed, 4096);
+		e->rip += random_below(seed, random_below(seed, 4) ? 0x1000 : 0x400000);
 	if (g->checking && e->kind != KVM_FT_KIND_REG_HASH)
 		e->reg_hash = random_u64(seed);
 }

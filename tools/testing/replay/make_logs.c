@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Writes logs of different sorts into a folder, for the fuzzer to begin with. */
+/* Writes logs of different sorts into a folder: what fuzzer and tests begin with. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../../../kvm-ft/replay/test_guest.h"
 
-static struct seed {
+static const struct sort {
 	const char *name;
 	u32 flags;
 	int blocks;
 	int entries;	/* per block */
 	bool reset;	/* in each block */
 	bool close;
-} seeds[] = {
+} sorts[] = {
 	{ "empty", 0, 0, 0, false, true },
 	{ "short", 0, 1, 3, false, true },
 	{ "torn", 0, 2, 10, false, false },
@@ -23,7 +23,7 @@ static struct seed {
 
 static u8 log_bytes[1 << 20];
 
-static size_t write_log(const struct seed *s)
+static size_t write_log(const struct sort *s)
 {
 	static struct kvm_ft_log_writer w;
 	static struct kvm_ft_log_header h;
@@ -34,7 +34,7 @@ static size_t write_log(const struct seed *s)
 
 	test_header(&h);
 	h.flags = s->flags;
-	test_guest_init(&guest, s - seeds, s->flags & KVM_FT_LOG_CHECKING);
+	test_guest_init(&guest, s - sorts, s->flags & KVM_FT_LOG_CHECKING);
 	p += kvm_ft_log_writer_init(&w, &h, p, KVM_FT_LOG_HEADER_MAX);
 	for (n = 0; n < s->blocks; n++) {
 		kvm_ft_log_writer_begin(&w, p, KVM_FT_BLOCK_MAX, s->reset);
@@ -52,13 +52,13 @@ static size_t write_log(const struct seed *s)
 	return p - log_bytes;
 }
 
-static int write_file(const char *folder, const struct seed *s)
+static int write_file(const char *folder, const struct sort *s)
 {
 	char name[4096];
 	size_t len = write_log(s);
 	FILE *file;
 
-	snprintf(name, sizeof(name), "%s/%s", folder, s->name);
+	snprintf(name, sizeof(name), "%s/%s.log", folder, s->name);
 	file = fopen(name, "wb");
 	if (!file || fwrite(log_bytes, len, 1, file) != 1 || fclose(file)) {
 		perror(name);
@@ -75,8 +75,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
 		return 2;
 	}
-	for (i = 0; i < ARRAY_SIZE(seeds); i++)
-		if (write_file(argv[1], &seeds[i]))
+	for (i = 0; i < ARRAY_SIZE(sorts); i++)
+		if (write_file(argv[1], &sorts[i]))
 			return 1;
 	return 0;
 }
