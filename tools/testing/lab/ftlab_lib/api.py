@@ -119,7 +119,8 @@ class Lab:
         stamp = time.strftime("%Y%m%d-%H%M%S")
         config.update(name=name, dir=str(folder))
         if not config["logs"]:
-            config["logs"] = str(BUILD / "logs" / f"{name}-{stamp}-{os.getpid()}")
+            base = os.environ.get("FTLAB_LOGS") or BUILD / "logs"
+            config["logs"] = str(pathlib.Path(base, f"{stamp}-{os.getpid()}-{name}").absolute())
         pathlib.Path(config["logs"]).mkdir(parents=True, exist_ok=True)
         state.save_config(folder, config)
         ours, theirs = socket.socketpair()

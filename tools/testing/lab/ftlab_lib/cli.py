@@ -51,7 +51,7 @@ def _options_up(parser):
     parser.add_argument("--qemu-arg", action="append", default=[], metavar="WORD",
                         help="add a word to the emulator's command line (repeatable)")
     parser.add_argument("--logs", metavar="DIR", help="keep the logs here "
-                        "(default: build/logs/NAME-TIME-PID)")
+                        "(default: a new folder in $FTLAB_LOGS or build/logs)")
     parser.add_argument("--boot-timeout", type=float, default=120, metavar="S",
                         help="give a host this long to answer (default: 120)")
     parser.add_argument("--dry-run", action="store_true",

@@ -2,7 +2,6 @@
 """One emulated host, as its lab's supervisor holds it."""
 
 import asyncio
-import ctypes
 import os
 import pathlib
 import signal
@@ -11,22 +10,10 @@ import time
 
 from . import frames, qemu
 from .errors import LabError
-
-PR_SET_PDEATHSIG = 1
+from .process import die_with
 
 # States of a host.
 BOOTING, UP, FROZEN, DEAD = "booting", "up", "frozen", "dead"
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def die_with(parent):
-    """In a child, before exec: have the kernel kill it when @parent dies."""
-    def prepare():
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)  # the parent was quicker
-    return prepare
 
 
 class Host:
@@ -103,7 +90,7 @@ class Host:
             try:
                 self._process = subprocess.Popen(
                     words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    start_new_session=True, preexec_fn=die_with(os.getpid()))
+                    start_new_session=True, preexec_fn=die_with(os.getpid(), signal.SIGKILL))
             except FileNotFoundError:
                 raise LabError("qemu-system-x86_64 is not installed",
                                "apt-get install qemu-system-x86") from None

@@ -14,8 +14,10 @@ import sys
 from . import qemu, state, switch
 from .api import Lab
 from .errors import EXIT_LAB, EXIT_NOT_FOUND, LabError
+from .process import die_with
 
 EXIT_FOUND = 1
+TIME_TO_END = 30  # seconds for an interrupted command, before SIGKILL
 
 
 def say(text):
@@ -89,14 +91,19 @@ def run(args):
 
 def _run_command(words, lab):
     try:
-        process = subprocess.Popen(words, env={**os.environ, "FTLAB_NAME": lab.name})
+        process = subprocess.Popen(words, env={**os.environ, "FTLAB_NAME": lab.name},
+                                   preexec_fn=die_with(os.getpid(), signal.SIGTERM))
     except OSError as error:
         raise LabError(f"cannot run {words[0]}: {error.strerror}", status=EXIT_NOT_FOUND) from None
     try:
         status = process.wait()
     except BaseException:  # interrupted: the command is, too
         process.terminate()
-        process.wait()
+        try:
+            process.wait(TIME_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         raise
     return status if status >= 0 else 128 - status
 

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The lab's self-test: labs come, live side by side, and go without a trace."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+from ftlab_lib import Lab, LabError, state
+
+from . import (FTLAB, check, equal, ftlab, ftlab_start, netns_users, processes_naming,
+               unused_name, wait_for)
+
+
+def traces(name):
+    """The supervisor and the namespaces of a lab that is up or coming up."""
+    def status():
+        try:
+            return Lab.attach(name).status()
+        except (LabError, FileNotFoundError, json.JSONDecodeError):
+            return None  # not that far yet
+
+    info = wait_for(status, f"lab {name} answers")
+    inodes = [os.stat(info["client"]["netns"]).st_ino, os.stat(info["switch_netns"]).st_ino]
+    wait_for(lambda: processes_naming(f"ftlab-{name}-"), "there is an emulator")
+    return info["supervisor"], inodes
+
+
+def check_gone(name, inodes, folder_too=True):
+    """Nothing of the lab may be left."""
+    wait_for(lambda: not processes_naming(f"ftlab-{name}-"), "no emulator is left", 15)
+    wait_for(lambda: not any(netns_users(inode) for inode in inodes), "no namespace is left", 15)
+    equal(state.is_live(name), False, "the lab lives")
+    if folder_too:
+        equal((state.root() / name).exists(), False, "its folder exists")
+
+
+def side_by_side(options):
+    """two labs at a time do not collide: same addresses, other hosts"""
+    names = [unused_name("x"), unused_name("y")]
+    with Lab.up(name=names[0], **options) as one, Lab.up(name=names[1], **options) as two:
+        for lab in (one, two):
+            lab.exec("a", ["sh", "-c", f"echo {lab.name} >/tmp/name"], check=True)
+        for lab in (one, two):
+            equal(lab.exec("a", ["cat", "/tmp/name"]).stdout.decode().strip(), lab.name, "name")
+            ping = lab.client(["busybox", "ping", "-c", "2", "-W", "10", "192.0.2.11"])
+            equal(ping.status, 0, f"ping in lab {lab.name}")
+        one.kill("a")
+        equal(two.exec("a", ["true"]).status, 0, "the other lab's host")
+        done = ftlab("up", "--name", names[0])
+        check(done.returncode == 125 and b"is up already" in done.stderr, f"{done.stderr!r}")
+    for name in names:
+        check_gone(name, [])
+
+
+def _interrupt(number, options):
+    name = unused_name("int")
+    up = ftlab_start("up", "--name", name, "--kernel", options["kernel"], "--hosts", "2")
+    _, inodes = traces(name)
+    up.send_signal(number)
+    up.communicate(timeout=60)
+    return name, inodes, up.returncode
+
+
+def interrupted_up(options):
+    """`up` interrupted half-way leaves nothing: SIGINT, SIGTERM, even SIGKILL"""
+    for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)):
+        name, inodes, returned = _interrupt(number, options)
+        equal(returned, status, f"status after {number.name}")
+        wait_for(lambda: not state.is_live(name), "the supervisor has ended")
+        check_gone(name, inodes)
+
+
+def killed_supervisor(options):
+    """a supervisor that gets SIGKILL takes emulators and namespaces with it"""
+    name = unused_name("sup")
+    lab = Lab.up(name=name, **options)
+    supervisor, inodes = traces(name)
+    with lab.client_popen(["sleep", "1000"]) as client:
+        os.kill(supervisor, signal.SIGKILL)
+        wait_for(lambda: not processes_naming(f"ftlab-{name}-"), "no emulator is left", 15)
+        client.kill()
+    check_gone(name, inodes, folder_too=False)
+    listed = json.loads(ftlab("list", "-j").stdout)["labs"]
+    check({"name": name, "live": False} in listed, f"list says {listed}")
+    removed = json.loads(ftlab("list", "-j", "--clean").stdout)["removed"]
+    check(name in removed, f"list --clean removed {removed}")
+    check_gone(name, inodes)
+
+
+def owner_ends(options):
+    """a lab goes down with its owner, and takes what runs in its networks along"""
+    name = unused_name("own")
+    with subprocess.Popen(["sleep", "1000"]) as owner:
+        lab = Lab.up(name=name, owner=owner.pid, **options)
+        _, inodes = traces(name)
+        with lab.client_popen(["sleep", "1000"]) as client:
+            owner.kill()
+            client.wait(60)
+    check_gone(name, inodes)
+
+
+def kept_logs(options):
+    """console log, dmesg and the emulator's words are kept"""
+    with tempfile.TemporaryDirectory() as folder:
+        with Lab.up(name=unused_name("log"), logs=folder, **options) as lab:
+            lab.exec("a", ["sh", "-c", "echo '<4>kept-console' >/dev/kmsg;"
+                           "echo '<6>kept-dmesg' >/dev/kmsg"], check=True)
+        for file, text in (("a.console.log", "kept-console"), ("a.dmesg", "kept-dmesg"),
+                           ("supervisor.log", "going down: asked to")):
+            with open(f"{folder}/{file}", encoding="utf-8", errors="replace") as log:
+                check(text in log.read(), f"{file} holds {text!r}")
+        check(os.path.exists(f"{folder}/a.qemu.log"), "the emulator's log exists")
+
+
+def run_a_command(options):
+    """`run` gives the command its lab, passes its status on and scans at the end"""
+    script = f"{sys.executable} {FTLAB} exec a -- cat /proc/sys/kernel/hostname; exit 5"
+    words = ["--kernel", options["kernel"], "--name", unused_name("run")]
+    done = ftlab("run", *words, "--", "sh", "-c", script)
+    equal((done.returncode, done.stdout), (5, b"a\n"), "run")
+    script = f"{sys.executable} {FTLAB} exec a -- sh -c \"echo '<4>BUG: planted' >/dev/kmsg\""
+    done = ftlab("run", *words, "--", "sh", "-c", script)
+    equal(done.returncode, 1, "status when only the scan complains")
+    check(b"BUG: planted" in done.stderr, f"it said {done.stderr!r}")
+    check_gone(words[-1], [])
+
+
+def interrupted_run(options):
+    """`run` that is interrupted ends its command and takes its lab down"""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        name = unused_name("ri")
+        run = ftlab_start("run", "--kernel", options["kernel"], "--name", name, "--",
+                          "sh", "-c", f"echo ready; exec sleep 1000.{os.getpid()}")
+        equal(run.stdout.readline(), b"ready\n", "output")
+        _, inodes = traces(name)
+        run.send_signal(number)
+        run.wait(60)
+        wait_for(lambda: not state.is_live(name), "the supervisor has ended")
+        check_gone(name, inodes)
+        wait_for(lambda: not processes_naming(f"1000.{os.getpid()}"), "the command has ended", 15)
+
+
+def failing_boot(options):
+    """a host that does not come up is an error with a reason, and leaves nothing"""
+    name = unused_name("bad")
+    words = ["up", "--kernel", options["kernel"], "--name", name]
+    for extra, text in ((["--append", "init=/nowhere", "--append", "rdinit=/nowhere"],
+                         b"ended while it booted: kernel panic"),
+                        (["--boot-timeout", "0.5"], b"did not answer within 0.5 s"),
+                        (["--qemu-arg=-nonsense"], b"the emulator failed (1)"),
+                        (["--owner", "999999999"], b"does not exist"),
+                        (["--module", "no_such_module"], b"no_such_module")):
+        done = ftlab(*words, *extra)
+        equal(done.returncode, 125, f"status with {extra}")
+        check(text in done.stderr, f"with {extra} it said {done.stderr!r}")
+        check_gone(name, [])
+
+
+TESTS = (side_by_side, interrupted_up, killed_supervisor, owner_ends, kept_logs, run_a_command,
+         interrupted_run, failing_boot)
