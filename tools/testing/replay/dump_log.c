@@ -8,7 +8,7 @@
 
 #include "../../../kvm-ft/replay/log.h"
 
-#define LOG_MAX	(1 << 20)
+#define LOG_MAX	0x100000	/* bytes of a log that are read */
 
 static struct kvm_ft_log_reader reader;
 
@@ -52,28 +52,31 @@ static void print_entry(const struct kvm_ft_entry *e)
 	printf("}\n");
 }
 
+/* Print the entries of the open block; 0, or why not all could be read. */
+static int dump_block(void)
+{
+	struct kvm_ft_entry e;
+	int ret;
+
+	while ((ret = kvm_ft_log_reader_next(&reader, &e)) == 1)
+		print_entry(&e);
+	return ret;
+}
+
 /* Print what can be read of a log of @len bytes. */
 static void dump(const u8 *log, size_t len)
 {
 	size_t tail = len < KVM_FT_BLOCK_HEADER ? len : KVM_FT_BLOCK_HEADER;
 	enum kvm_ft_log_state state;
-	struct kvm_ft_entry e;
 	size_t pos = 0;
 	int ret;
 
 	ret = kvm_ft_log_reader_init(&reader, log, len);
-	while (ret > 0 && (pos += ret) < len) {
+	while (ret > 0) {
+		pos += ret;
+		if (dump_block() || pos == len)
+			break;
 		ret = kvm_ft_log_reader_block(&reader, log + pos, len - pos);
-		while (ret > 0) {
-			int more = kvm_ft_log_reader_next(&reader, &e);
-
-			if (more == 1)
-				print_entry(&e);
-			else if (!more)
-				break;
-			else
-				ret = more;
-		}
 	}
 	state = kvm_ft_log_reader_verdict(&reader, log + len - tail, tail);
 	printf("{\"state\": \"%s\", \"reason\": \"%s\"}\n", kvm_ft_log_state_name(state),
