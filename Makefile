@@ -74,6 +74,7 @@ selftest: modules selftest-build ## run the selftests on an emulated host (T="na
 
 .PHONY: unittest
 unittest: ## run the unit tests of the test scripts (T="name...": only those)
+	@$(DEPS) lab-6.12
 	$(TESTING)/run-unittests $(T)
 
 .PHONY: usertest
