@@ -73,15 +73,16 @@ class Lab:
 
     @classmethod
     def plan(cls, hosts=("a",), kernel="6.12", name=None, idle=None, paging="nested",
-             memory=1024, modules=(), append=(), qemu_args=(), logs=None, owner=None,
-             boot_timeout=120):
+             memory=None, modules=(), append=(), qemu_args=(), logs=None, owner=None,
+             boot_timeout=None):
         """Checks what was asked for and returns it as the supervisor's settings.
 
         hosts: names. kernel: "6.12", "6.1", "debug" or a folder. idle: "real" or
         "jump" (default: "jump" for one host). paging: "nested" or "strict". memory:
-        MB per host. modules: further stock modules to load. append: words for
+        MB per host (default: 1024; 2048 with the debug kernel). modules: further stock modules to load. append: words for
         the kernel command line. qemu_args: words for the emulator. logs: folder. owner: a
-        process id; the lab goes down with it. boot_timeout: seconds.
+        process id; the lab goes down with it. boot_timeout: seconds (default: 120; 600
+        with the debug kernel).
         """
         # Here, since most uses of the class boot nothing: these are slow to import.
         from .initramfs import Initramfs  # pylint: disable=import-outside-toplevel
@@ -92,6 +93,8 @@ class Lab:
         if idle not in IDLE or paging not in PAGING:
             raise LabError(f"idle {idle!r}, paging {paging!r}",
                            f"idle is one of {', '.join(IDLE)}; paging of {', '.join(PAGING)}")
+        memory = memory or (2048 if kernel == "debug" else 1024)
+        boot_timeout = boot_timeout or (600 if kernel == "debug" else 120)
         if not 256 <= memory <= 65536:
             raise LabError(f"{memory} MB of memory per host", "between 256 and 65536")
         chosen = Kernel(kernel)

@@ -43,7 +43,8 @@ def _options_up(parser):
                              "(default: jump for one host, real for several)")
     parser.add_argument("--paging", choices=["nested", "strict"], default="nested",
                         help="nested: kvm_amd npt=1; strict: shadow paging, npt=0")
-    parser.add_argument("--memory", type=int, default=1024, metavar="MB", help="per host")
+    parser.add_argument("--memory", type=int, metavar="MB",
+                        help="per host (default: 1024; 2048 with the debug kernel)")
     parser.add_argument("--module", action="append", default=[], metavar="NAME",
                         help="load this stock kernel module, too (repeatable)")
     parser.add_argument("--append", action="append", default=[], metavar="WORD",
@@ -52,8 +53,9 @@ def _options_up(parser):
                         help="add a word to the emulator's command line (repeatable)")
     parser.add_argument("--logs", metavar="DIR", help="keep the logs here "
                         "(default: a new folder in $FTLAB_LOGS or build/logs)")
-    parser.add_argument("--boot-timeout", type=float, default=120, metavar="S",
-                        help="give a host this long to answer (default: 120)")
+    parser.add_argument("--boot-timeout", type=float, metavar="S",
+                        help="give a host this long to answer "
+                             "(default: 120; 600 with the debug kernel)")
     parser.add_argument("--dry-run", action="store_true",
                         help="print the commands instead of running them")
 

@@ -18,6 +18,7 @@ AGENT_CFLAGS = ("-O2", "-Wall", "-Wextra", "-Werror", "-static")
 FOLDERS = ("bin", "sbin", "dev", "etc/ftlab", "lib", "lib64", "proc", "root", "run", "sys",
            "tmp", "usr/bin", "usr/sbin", "usr/lib", "var/log", "var/run")
 TOOLS = ("ip", "tc", "bridge")
+CACHED = 16  # built files that are kept
 
 
 def need(tool, package):
@@ -89,7 +90,15 @@ class Initramfs:
                 root = pathlib.Path(temp) / "root"
                 self._stage(root)
                 self._pack(root, target)
+            self._forget_old(target.parent)
+        os.utime(target)  # in use
         return target
+
+    @staticmethod
+    def _forget_old(folder):
+        built = sorted(folder.glob("*.cpio"), key=lambda path: path.stat().st_mtime)
+        for path in built[:-CACHED]:
+            path.unlink(missing_ok=True)
 
     def _key(self):
         digest = hashlib.sha256(self.kernel.release.encode())

@@ -55,7 +55,12 @@ class ModuleTree:
         return values
 
     def has_parameter(self, name, parameter):
-        """Does the module (not a built-in one) take this parameter?"""
+        """Does the module take this parameter?"""
+        if normal(name) in self._builtin:
+            listing = self.folder / "modules.builtin.modinfo"
+            wanted = f"{normal(name)}.parmtype={parameter}:".encode()
+            data = listing.read_bytes() if listing.exists() else b""
+            return any(item.startswith(wanted) for item in data.split(b"\0"))
         if normal(name) not in self._files:
             return False
         return any(value.split(":")[0] == parameter for value in self.info(name, "parmtype"))

@@ -114,6 +114,13 @@ class Modules(unittest.TestCase):
         self.assertFalse(self.tree.has_parameter("kvm_amd", "np"))
         self.assertFalse(self.tree.has_parameter("ccp", "npt"))
 
+    def test_parameters_of_builtin_modules(self):
+        self.assertFalse(self.tree.has_parameter("ccp", "debug"))
+        (self.folder / "modules.builtin.modinfo").write_bytes(
+            b"ccp.parmtype=debug:int\0ccp.parm=debug:Say more\0")
+        self.assertTrue(self.tree.has_parameter("ccp", "debug"))
+        self.assertFalse(self.tree.has_parameter("ccp", "bug"))
+
     def test_paths_lose_their_compression(self):
         self.assertEqual(str(self.tree.path("kvm_amd")), "kvm-amd.ko")
         self.assertEqual(str(self.tree.path("kvm")), "sub/kvm.ko")
