@@ -3,9 +3,12 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
+
+from ftlab_lib import Lab, state
 
 FTLAB = str(pathlib.Path(__file__).resolve().parent.parent / "ftlab")
 PATIENCE = 60  # seconds for a condition that has to come about
@@ -53,13 +56,29 @@ def ftlab(*words, **options):
 
 def ftlab_start(*words, **options):
     """Starts the ftlab command; returns subprocess's object."""
+    # A background job of a shell ignores SIGINT, and so would all it starts.
     return subprocess.Popen([sys.executable, FTLAB, *words], stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                            **options)
+
+
+_names = set()
 
 
 def unused_name(word):
     """A lab's name that no other run of this test has."""
-    return f"st-{word}-{os.getpid()}"
+    name = f"st-{word}-{os.getpid()}"
+    _names.add(name)
+    return name
+
+
+def take_down_labs():
+    """Takes down what a failed test left up."""
+    while _names:
+        name = _names.pop()
+        if state.is_live(name):
+            Lab.attach(name).down()
 
 
 def processes_naming(text):

@@ -57,7 +57,8 @@ def side_by_side(options):
 
 def _interrupt(number, options):
     name = unused_name("int")
-    up = ftlab_start("up", "--name", name, "--kernel", options["kernel"], "--hosts", "2")
+    up = ftlab_start("up", "--name", name, "--kernel", options["kernel"], "--hosts", "2",
+                      "--owner", str(os.getpid()))
     _, inodes = traces(name)
     up.send_signal(number)
     up.communicate(timeout=60)
@@ -94,7 +95,7 @@ def owner_ends(options):
     """a lab goes down with its owner, and takes what runs in its networks along"""
     name = unused_name("own")
     with subprocess.Popen(["sleep", "1000"]) as owner:
-        lab = Lab.up(name=name, owner=owner.pid, **options)
+        lab = Lab.up(name=name, **{**options, "owner": owner.pid})
         _, inodes = traces(name)
         with lab.client_popen(["sleep", "1000"]) as client:
             owner.kill()
