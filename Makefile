@@ -89,6 +89,11 @@ fuzz: ## fuzz the engine's decoders (SECONDS=60)
 	@$(DEPS) fuzz
 	@$(MAKE) --no-print-directory -C $(TESTING)/fuzz run SECONDS=$(SECONDS)
 
+.PHONY: labtest
+labtest: ## test the lab itself, with emulated hosts (T="name...": only those)
+	@$(DEPS) lab-$(KERNEL)
+	$(TESTING)/lab/selftest --kernel $(KERNEL) $(T)
+
 .PHONY: style
 style: ## check the sources: checkpatch, sparse, cppcheck and more (T="check...": only those)
 	@$(DEPS) style build-6.1 build-6.12
