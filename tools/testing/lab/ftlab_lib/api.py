@@ -79,10 +79,10 @@ class Lab:
 
         hosts: names. kernel: "6.12", "6.1", "debug" or a folder. idle: "real" or
         "jump" (default: "jump" for one host). paging: "nested" or "strict". memory:
-        MB per host (default: 1024; 2048 with the debug kernel). modules: further stock modules to load. append: words for
-        the kernel command line. qemu_args: words for the emulator. logs: folder. owner: a
-        process id; the lab goes down with it. boot_timeout: seconds (default: 120; 600
-        with the debug kernel).
+        MB per host (default: 1024; 2048 with the debug kernel). modules: further stock
+        modules to load. append: words for the kernel command line. qemu_args: words for
+        the emulator. logs: folder. owner: a process id; the lab goes down with it.
+        boot_timeout: seconds (default: 120; 600 with the debug kernel).
         """
         # Here, since most uses of the class boot nothing: these are slow to import.
         from .initramfs import Initramfs  # pylint: disable=import-outside-toplevel
@@ -93,6 +93,8 @@ class Lab:
         if idle not in IDLE or paging not in PAGING:
             raise LabError(f"idle {idle!r}, paging {paging!r}",
                            f"idle is one of {', '.join(IDLE)}; paging of {', '.join(PAGING)}")
+        if owner is not None and owner <= 0:
+            raise LabError("the owner is a process id")
         memory = memory or (2048 if kernel == "debug" else 1024)
         boot_timeout = boot_timeout or (600 if kernel == "debug" else 120)
         if not 256 <= memory <= 65536:
@@ -115,20 +117,17 @@ class Lab:
 
         Interrupted half-way, it takes down what it has begun.
         """
-        if options.get("owner") is not None and options["owner"] <= 0:
-            raise LabError("the owner is a process id")
         config = cls.plan(**options)
         name, folder, lock = state.create(config["name"])
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        config.update(name=name, dir=str(folder))
-        if not config["logs"]:
-            base = os.environ.get("FTLAB_LOGS") or BUILD / "logs"
-            config["logs"] = str(pathlib.Path(base, f"{stamp}-{os.getpid()}-{name}").absolute())
-        pathlib.Path(config["logs"]).mkdir(parents=True, exist_ok=True)
-        state.save_config(folder, config)
-        ours, theirs = socket.socketpair()
-        with Connection(ours) as connection:
+        try:
+            config.update(name=name, dir=str(folder))
+            cls._make_logs(config)
+            state.save_config(folder, config)
+            ours, theirs = socket.socketpair()
             supervisor = cls._supervise(config, theirs, lock)
+        finally:
+            os.close(lock)  # the supervisor has it by now
+        with Connection(ours) as connection:
             try:
                 connection.reply(progress)
             except BaseException as error:
@@ -140,6 +139,15 @@ class Lab:
         return cls(folder)
 
     @staticmethod
+    def _make_logs(config):
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        if not config["logs"]:
+            base = os.environ.get("FTLAB_LOGS") or BUILD / "logs"
+            folder = pathlib.Path(base, f"{stamp}-{os.getpid()}-{config['name']}")
+            config["logs"] = str(folder.absolute())
+        pathlib.Path(config["logs"]).mkdir(parents=True, exist_ok=True)
+
+    @staticmethod
     def _supervise(config, starter, lock):
         words = [sys.executable, str(LAB_DIR / "ftlab"), "_supervise", config["dir"],
                  str(starter.fileno()), str(lock)]
@@ -148,7 +156,6 @@ class Lab:
                                        start_new_session=True,
                                        pass_fds=(starter.fileno(), lock))
         starter.close()
-        os.close(lock)
         return process
 
     def _ask(self, verb, **arguments):

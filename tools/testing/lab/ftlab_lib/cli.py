@@ -153,6 +153,8 @@ def _terminate(number, _frame):
 
 def main(words):
     """Runs the command; returns its exit status."""
+    # Where ip and tc are; not everybody's PATH has it.
+    os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
     if words[:1] == ["_supervise"]:
         return verbs.supervise(*words[1:])
     args = parse(words)

@@ -14,12 +14,21 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 
 from . import frames, links, state, switch
 from .errors import LabError
 from .host import DEAD, UP, Host
 
 DMESG_TIMEOUT = 5
+
+
+def told(error):
+    """What the user is told about an exception; the log gets the rest."""
+    if isinstance(error, LabError):
+        return error
+    traceback.print_exception(error)
+    return LabError(f"unexpected: {error!r}", "see the lab's supervisor.log")
 
 
 class Request:
@@ -48,12 +57,10 @@ class Request:
                 await self._exec(request, decoder, pending)
             else:
                 self._reply(await self.lab.handle(request))
-        except LabError as error:
-            self._reply(error.as_json())
-        except (frames.ProtocolError, ValueError, KeyError, TypeError) as error:
-            self._reply(LabError(f"bad request: {error!r}").as_json())
         except ConnectionError:
             pass
+        except Exception as error:  # pylint: disable=broad-except  (all have to be told)
+            self._reply(told(error).as_json())
         finally:
             self.writer.close()
 
@@ -209,10 +216,10 @@ class Supervisor:
             writer.write(frames.pack_json(frames.REPLY, self.status()))
             await writer.drain()
             writer.close()
-        except LabError as error:
+        except Exception as error:  # pylint: disable=broad-except  (all have to be told)
             watcher.cancel()
-            writer.write(frames.pack_json(frames.REPLY, error.as_json()))
-            self.end(error.reason)
+            writer.write(frames.pack_json(frames.REPLY, told(error).as_json()))
+            self.end(str(error))
 
     async def _bring_up(self, writer):
         self._watch_owner()
