@@ -85,26 +85,31 @@ configure()
 $missing"
 }
 
-# Says every minute or so how far it is.
+# Says every minute how far it is.  Once it is killed, its last sleep must keep
+# neither the locks nor a reader of our output waiting.
+report_progress()
+{
+	minutes=0
+	while sleep 60 7>&- 8>&- >/dev/null 2>&1; do
+		minutes=$((minutes + 1))
+		say "$minutes minutes, $(grep -c '^  CC' "$1") files compiled"
+	done
+}
+
 compile()
 {
 	log=$build/build.log
-	rm -f "$build/.failed"
-	{ kbuild -j"$(nproc)" bzImage modules 2>&1 || : >"$build/.failed"; } |
-		awk -v log_file="$log" '
-			BEGIN { start = systime() }
-			{ print >log_file }
-			$1 == "CC" { done++ }
-			systime() - told >= 60 {
-				told = systime()
-				printf "debug-kernel: %d:%02d, %d files compiled\n",
-					(told - start) / 60, (told - start) % 60, done
-				fflush()
-			}' >&2
-	if [ -e "$build/.failed" ]; then
+	report_progress "$log" &
+	reporter=$!
+	trap 'kill "$reporter"' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	if ! kbuild -j"$(nproc)" bzImage modules >"$log" 2>&1; then
 		tail -n 40 "$log" >&2
 		die "the build failed; all of its output is in $log"
 	fi
+	kill "$reporter"
+	trap - EXIT INT TERM
 }
 
 # Put it in place complete or not at all.
