@@ -21,7 +21,11 @@
 static struct pmu lab_pmu;
 
 /* Events that are counting on a CPU.  Interrupts off. */
-static DEFINE_PER_CPU(struct perf_event *[LAB_PMU_MAX_EVENTS], active);
+struct lab_active {
+	struct perf_event *event[LAB_PMU_MAX_EVENTS];
+};
+
+static DEFINE_PER_CPU(struct lab_active, active);
 
 /* Skid: draws are serialised by the lock, which is taken with interrupts off. */
 static DEFINE_RAW_SPINLOCK(skid_lock);
@@ -95,7 +99,7 @@ s64 notrace lab_pmu_distance(void)
 	int i;
 
 	for (i = 0; i < LAB_PMU_MAX_EVENTS; i++) {
-		struct perf_event *event = __this_cpu_read(active[i]);
+		struct perf_event *event = __this_cpu_read(active.event[i]);
 
 		if (event && is_sampling_event(event) && !event->hw.state)
 			nearest = min_t(s64, nearest, local64_read(&event->hw.period_left));
@@ -125,7 +129,7 @@ void notrace lab_pmu_count(u64 instructions, struct pt_regs *regs)
 	int i;
 
 	for (i = 0; i < LAB_PMU_MAX_EVENTS; i++) {
-		struct perf_event *event = __this_cpu_read(active[i]);
+		struct perf_event *event = __this_cpu_read(active.event[i]);
 
 		if (!event || event->hw.state)
 			continue;
@@ -182,14 +186,14 @@ static int lab_event_add(struct perf_event *event, int flags)
 	int i;
 
 	for (i = 0; i < LAB_PMU_MAX_EVENTS; i++)
-		if (!__this_cpu_read(active[i]))
+		if (!__this_cpu_read(active.event[i]))
 			break;
 	if (i == LAB_PMU_MAX_EVENTS)
 		return -EAGAIN;
 
 	event->hw.state = PERF_HES_STOPPED | PERF_HES_UPTODATE;
 	event->hw.idx = i;
-	__this_cpu_write(active[i], event);
+	__this_cpu_write(active.event[i], event);
 	if (flags & PERF_EF_START)
 		lab_event_start(event, PERF_EF_RELOAD);
 	return 0;
@@ -198,7 +202,7 @@ static int lab_event_add(struct perf_event *event, int flags)
 static void lab_event_del(struct perf_event *event, int flags)
 {
 	lab_event_stop(event, PERF_EF_UPDATE);
-	__this_cpu_write(active[event->hw.idx], NULL);
+	__this_cpu_write(active.event[event->hw.idx], NULL);
 	perf_event_update_userpage(event);
 }
 

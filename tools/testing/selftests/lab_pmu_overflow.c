@@ -14,7 +14,7 @@
 #define SAMPLES		20
 #define SEED		7
 
-GUEST_CODE(spin, "1: dec %rcx\n" "jnz 1b\n" "out %al, $0x10\n");
+GUEST_CODE(spin, "1: dec %rcx; jnz 1b; out %al, $0x10\n");
 
 FIXTURE(overflow) {
 	struct guest g;

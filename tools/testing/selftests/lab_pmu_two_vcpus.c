@@ -15,7 +15,7 @@
 
 #define ROUNDS	40
 
-GUEST_CODE(spin, "1: dec %rcx\n" "jnz 1b\n" "out %al, $0x10\n");
+GUEST_CODE(spin, "1: dec %rcx; jnz 1b; out %al, $0x10\n");
 
 /**
  * struct load - one vCPU's thread

@@ -68,8 +68,8 @@ GUEST_CODE(program,
 	   "jnz round\n"
 	   "out %al, $0x10\n");
 
-GUEST_CODE(handle_de, "addq $3, (%rsp)\n" "iretq\n");
-GUEST_CODE(handle_ud, "addq $2, (%rsp)\n" "iretq\n");
+GUEST_CODE(handle_de, "addq $3, (%rsp); iretq\n");
+GUEST_CODE(handle_ud, "addq $2, (%rsp); iretq\n");
 GUEST_CODE(handle_pf,
 	   "push %rax\n"
 	   "push %rdx\n"

@@ -10,6 +10,8 @@
 
 #include "guest.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 #define PTE_PRESENT_WRITABLE	0x03
 #define PDPTE_1G		0x80
 #define CR0_PE_MP_ET_NE_WP_PG	0x80010033
@@ -39,7 +41,42 @@ static void add_memory(struct guest *g)
 	checked(g->vm, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
-/* The guest sees the CPU that KVM supports, without paravirtual leaves. */
+/* What cannot be recorded: see KVM_FT_REFUSED_* in linux/kvm_ft.h. */
+static const struct {
+	uint32_t function;
+	uint32_t index;
+	char reg;
+	uint32_t bits;
+} hidden[] = {
+	{ 0x00000001, 0, 'c', 1u << 5 | 1u << 30 },		/* VMX, RDRAND */
+	{ 0x00000007, 0, 'b', 1u << 4 | 1u << 11 | 1u << 18 },	/* HLE, RTM, RDSEED */
+	{ 0x0000000a, 0, 'a', 0xff },				/* counters */
+	{ 0x0000000d, 1, 'a', 1u << 0 | 1u << 1 | 1u << 3 },	/* XSAVEOPT, C, S */
+	{ 0x80000001, 0, 'c', 1u << 2 | 1u << 23 | 1u << 24 },	/* SVM, counters */
+	{ 0x80000008, 0, 'b', 1u << 4 },			/* RDPRU */
+	{ 0x80000022, 0, 'a', 1u << 0 },			/* counters */
+};
+
+static void hide(struct kvm_cpuid_entry2 *e)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(hidden); i++) {
+		if (e->function != hidden[i].function || e->index != hidden[i].index)
+			continue;
+		if (hidden[i].reg == 'a')
+			e->eax &= ~hidden[i].bits;
+		else if (hidden[i].reg == 'b')
+			e->ebx &= ~hidden[i].bits;
+		else
+			e->ecx &= ~hidden[i].bits;
+	}
+}
+
+/* Leaf 1, ECX; KVM leaves it to the VMM. */
+#define TSC_DEADLINE_TIMER	0x1000000
+
+/* The guest sees the CPU that KVM supports, without what cannot be recorded. */
 static void set_cpuid(int kvm, struct guest *g)
 {
 	struct {
@@ -49,14 +86,18 @@ static void set_cpuid(int kvm, struct guest *g)
 	unsigned int i, kept = 0;
 
 	checked(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid);
-	for (i = 0; i < cpuid.head.nent; i++)
+	for (i = 0; i < cpuid.head.nent; i++) {
+		hide(&cpuid.entries[i]);
+		if (cpuid.entries[i].function == 1)
+			cpuid.entries[i].ecx |= TSC_DEADLINE_TIMER;
 		if (cpuid.entries[i].function >> 16 != 0x4000)
 			cpuid.entries[kept++] = cpuid.entries[i];
+	}
 	cpuid.head.nent = kept;
 	checked(g->vcpu, KVM_SET_CPUID2, &cpuid);
 }
 
-void guest_create(struct guest *g, size_t mem_size)
+static void create(struct guest *g, size_t mem_size, int irqchip)
 {
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
@@ -66,6 +107,8 @@ void guest_create(struct guest *g, size_t mem_size)
 	g->mem_size = mem_size;
 	g->vm = checked(kvm, KVM_CREATE_VM, 0);
 	add_memory(g);
+	if (irqchip)
+		checked(g->vm, KVM_CREATE_IRQCHIP, 0);
 	g->vcpu = checked(g->vm, KVM_CREATE_VCPU, 0);
 	set_cpuid(kvm, g);
 	g->run_size = checked(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -74,6 +117,16 @@ void guest_create(struct guest *g, size_t mem_size)
 		err(1, "kvm_run");
 	close(kvm);
 	guest_reset(g);
+}
+
+void guest_create(struct guest *g, size_t mem_size)
+{
+	create(g, mem_size, 0);
+}
+
+void guest_create_irqchip(struct guest *g, size_t mem_size)
+{
+	create(g, mem_size, 1);
 }
 
 void guest_destroy(struct guest *g)

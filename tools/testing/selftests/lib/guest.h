@@ -58,6 +58,10 @@ struct guest {
 };
 
 void guest_create(struct guest *g, size_t mem_size);
+
+/* The same with KVM's local APIC, IOAPIC and PIC: HLT waits inside KVM. */
+void guest_create_irqchip(struct guest *g, size_t mem_size);
+
 void guest_destroy(struct guest *g);
 
 /* Copies to guest-physical @gpa. */

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The VM exits that are ours.  All others go to KVM as they are.
+ *
+ * The functions return what KVM's exit handlers return: 1 to go on with the
+ * guest, 0 to leave KVM_RUN.
+ */
+#include <asm/apicdef.h>
+#include <asm/msr-index.h>
+
+#include "../../session.h"
+#include "svm.h"
+
+/* Back to KVM_FT_RUN. */
+static int leave(struct kvm_ft_session *s, enum kvm_ft_leave why)
+{
+	s->leave = why;
+	/* Never seen by the VMM: KVM_FT_RUN does not return this exit. */
+	s->arch.vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	return 0;
+}
+
+static int ended(struct kvm_ft_session *s)
+{
+	return leave(s, KVM_FT_LEAVE_ENDED);
+}
+
+static void set_edx_eax(struct kvm_vcpu *vcpu, u64 value)
+{
+	vcpu->arch.regs[VCPU_REGS_RAX] = (u32)value;
+	vcpu->arch.regs[VCPU_REGS_RDX] = value >> 32;
+}
+
+static int tsc_exit(struct kvm_ft_session *s, unsigned int kind)
+{
+	struct kvm_vcpu *vcpu = s->arch.vcpu;
+	u64 tsc, aux;
+
+	tsc = kvm_read_l1_tsc(vcpu, rdtsc());
+	if (kvm_ft_sync(s, kind, &tsc))
+		return ended(s);
+	if (kind == KVM_FT_KIND_RDTSCP) {
+		if (kvm_get_msr(vcpu, MSR_TSC_AUX, &aux)) {
+			kvm_ft_fail(s, -EIO, "cannot read the guest's TSC_AUX");
+			return ended(s);
+		}
+		vcpu->arch.regs[VCPU_REGS_RCX] = (u32)aux;
+	}
+	set_edx_eax(vcpu, tsc);
+	return kvm_skip_emulated_instruction(vcpu);
+}
+
+static int rdtscp_exit(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	if (!s->arch.has_rdtscp)
+		return kvm_ft_kvm_handle_exit(s, fastpath);
+	return tsc_exit(s, KVM_FT_KIND_RDTSCP);
+}
+
+/* KVM reads the MSR; what it found is logged, or replaced. */
+static int rdmsr_exit(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	struct kvm_vcpu *vcpu = s->arch.vcpu;
+	unsigned int kind;
+	u64 value;
+	int r;
+
+	switch ((u32)vcpu->arch.regs[VCPU_REGS_RCX]) {
+	case MSR_IA32_TSC:
+		kind = KVM_FT_KIND_MSR_TSC;
+		break;
+	case MSR_IA32_TSC_DEADLINE:
+		kind = KVM_FT_KIND_MSR_TSC_DEADLINE;
+		break;
+	default:
+		return kvm_ft_kvm_handle_exit(s, fastpath);
+	}
+	r = kvm_ft_kvm_handle_exit(s, fastpath);
+	if (r != 1 || vcpu->arch.exception.pending)
+		return r;
+	value = (u32)vcpu->arch.regs[VCPU_REGS_RAX] | vcpu->arch.regs[VCPU_REGS_RDX] << 32;
+	if (kvm_ft_sync(s, kind, &value))
+		return ended(s);
+	set_edx_eax(vcpu, value);
+	return r;
+}
+
+static int msr_exit(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	if (kvm_ft_vmcb(s->arch.vcpu)->control.exit_info_1)
+		return kvm_ft_kvm_handle_exit(s, fastpath);
+	return rdmsr_exit(s, fastpath);
+}
+
+/*
+ * KVM would let the guest use the debug registers directly until the next
+ * exit; one of them may hold our breakpoint.
+ */
+static int dr_exit(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	return kvm_emulate_instruction(s->arch.vcpu, 0);
+}
+
+static int db_exit(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	struct vmcb *vmcb = kvm_ft_vmcb(s->arch.vcpu);
+	unsigned long others;
+	int r;
+
+	if (s->arch.slot < 0 || !(vmcb->save.dr6 & BIT(s->arch.slot)))
+		return kvm_ft_kvm_handle_exit(s, fastpath);
+
+	others = (vmcb->save.dr6 ^ DR6_ACTIVE_LOW) & ~BIT(s->arch.slot);
+	r = kvm_ft_breakpoint_hit(s);
+	if (r < 0)
+		return ended(s);
+	if (r > 0)
+		return leave(s, KVM_FT_LEAVE_STOP);
+	if (others) {
+		/* The guest's own; ours will hit again behind its handler. */
+		vmcb->save.dr6 &= ~BIT(s->arch.slot);
+		return kvm_ft_kvm_handle_exit(s, fastpath);
+	}
+	s->arch.resume = true;
+	return 1;
+}
+
+/* The guest is not waited for inside KVM, where we could not wake it. */
+static int halted(struct kvm_ft_session *s)
+{
+	if (kvm_ft_kvm_runnable(s))
+		return 1;
+	if (kvm_ft_locate(s)) {
+		kvm_ft_fail(s, -EIO, "the performance counter was taken away");
+		return ended(s);
+	}
+	s->halted = true;
+	return leave(s, KVM_FT_LEAVE_HALT);
+}
+
+/*
+ * A host interrupt stopped the guest between two instructions: when recording,
+ * the time to deliver what has arrived from outside.
+ */
+static int interrupt_exit(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	int r = kvm_ft_kvm_handle_exit(s, fastpath);
+
+	if (r == 1 && s->state == KVM_FT_STATE_RECORDING && READ_ONCE(s->pending) &&
+	    kvm_ft_clean_boundary(s))
+		return leave(s, KVM_FT_LEAVE_LANDMARK);
+	return r;
+}
+
+static int dispatch(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	u64 code = kvm_ft_vmcb(s->arch.vcpu)->control.exit_code;
+
+	switch (code) {
+	case SVM_EXIT_RDTSC:
+		return tsc_exit(s, KVM_FT_KIND_RDTSC);
+	case SVM_EXIT_RDTSCP:
+		return rdtscp_exit(s, fastpath);
+	case SVM_EXIT_MSR:
+		return msr_exit(s, fastpath);
+	case SVM_EXIT_READ_DR0 ... SVM_EXIT_WRITE_DR7 + 8:
+		return dr_exit(s, fastpath);
+	case SVM_EXIT_EXCP_BASE + DB_VECTOR:
+		return db_exit(s, fastpath);
+	case SVM_EXIT_INTR:
+		return interrupt_exit(s, fastpath);
+	default:
+		return kvm_ft_kvm_handle_exit(s, fastpath);
+	}
+}
+
+/**
+ * kvm_ft_handle_exit() - in place of KVM's exit handler
+ * @s: the session
+ * @fastpath: KVM's, passed through
+ *
+ * The vCPU's thread, interrupts on, may sleep; KVM holds the vCPU's mutex and
+ * kvm->srcu.
+ *
+ * Return: 1 to go on with the guest, 0 to leave KVM_RUN, or KVM's error.
+ */
+int kvm_ft_handle_exit(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	int r;
+
+	if (READ_ONCE(s->runner) != current)
+		return kvm_ft_kvm_handle_exit(s, fastpath);
+	if (kvm_ft_locate(s)) {
+		kvm_ft_fail(s, -EIO, "the performance counter was taken away");
+		return ended(s);
+	}
+	r = dispatch(s, fastpath);
+	if (r != 1)
+		return r;
+	if (s->arch.vcpu->arch.mp_state == KVM_MP_STATE_HALTED)
+		return halted(s);
+	if (kvm_ft_needs_block(s))
+		return leave(s, KVM_FT_LEAVE_BLOCK);
+	if (s->state == KVM_FT_STATE_REPLAYING && kvm_ft_approach(s))
+		return ended(s);
+	return 1;
+}
+
+/**
+ * kvm_ft_lapic_read() - in place of KVM's read of a local APIC register
+ * @s: the session
+ * @apic: KVM's
+ * @reg: offset of the register
+ * @len: bytes
+ * @data: the result
+ *
+ * The current count of the timer depends on the host's time.
+ *
+ * Return: what KVM's function returns, 0 if it could read the register.
+ */
+int kvm_ft_lapic_read(struct kvm_ft_session *s, void *apic, u32 reg, int len, void *data)
+{
+	int r = kvm_ft_kvm_lapic_read(s, apic, reg, len, data);
+	u64 value = 0;
+
+	if (r || (reg & ~0xfU) != APIC_TMCCT || len > 4)
+		return r;
+	memcpy(&value, data, len);
+	if (!kvm_ft_sync(s, KVM_FT_KIND_LAPIC_TMCCT, &value))
+		memcpy(data, &value, len);
+	return r;
+}
+
+/**
+ * kvm_ft_timer_expired() - KVM thinks that the guest's timer has expired
+ * @s: the session
+ *
+ * Any context.  When recording, it is delivered at the next landmark; when
+ * replaying, the log alone says when.
+ *
+ * Return: true if KVM must not do it itself.
+ */
+bool kvm_ft_timer_expired(struct kvm_ft_session *s)
+{
+	u32 state = READ_ONCE(s->state);
+
+	if (state == KVM_FT_STATE_RECORDING) {
+		set_bit(KVM_FT_PENDING_TIMER, &s->pending);
+		wake_up(&s->wait);
+		kvm_vcpu_kick(s->arch.vcpu);
+	}
+	return state == KVM_FT_STATE_RECORDING || state == KVM_FT_STATE_REPLAYING;
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Brings the replayed guest to the landmark of the next entry.
+ *
+ * Far away, the counter is set to overflow before the landmark, with its skid
+ * to spare.  Near it, an instruction breakpoint stops the guest each time that
+ * it comes by, until the progress is right.  Neither is visible to the guest.
+ */
+#include "../../session.h"
+
+/* The breakpoint is armed this much earlier than the skid requires. */
+#define MARGIN	16
+
+static int set_approach(struct kvm_ft_session *s, enum kvm_ft_approach approach, u64 events)
+{
+	int err;
+
+	err = kvm_ft_counter_overflow_after(s, events);
+	if (err) {
+		kvm_ft_fail(s, err, "cannot set the counter's period");
+		return err;
+	}
+	s->arch.approach = approach;
+	return 0;
+}
+
+static int passed(struct kvm_ft_session *s)
+{
+	int r = kvm_ft_replayer_at(&s->replayer, s->here.progress, s->here.rip, s->here.rcx);
+
+	if (r < 0)
+		s->state = KVM_FT_STATE_DIVERGED;
+	return r;
+}
+
+/**
+ * kvm_ft_approach() - prepare the next VM entry
+ * @s: a replaying session with a next entry; @s->here is up to date
+ *
+ * Process context; may sleep.
+ *
+ * Return: 0; negative if the landmark was passed or the counter failed, and
+ * the session has ended.
+ */
+int kvm_ft_approach(struct kvm_ft_session *s)
+{
+	struct kvm_ft_arch *a = &s->arch;
+	u64 reserve = a->skid + MARGIN;
+	u64 distance;
+
+	if (!kvm_ft_replayer_stops(&s->replayer)) {
+		if (a->approach == KVM_FT_FREE)
+			return 0;
+		return set_approach(s, KVM_FT_FREE, 0);
+	}
+	if (s->here.progress > s->replayer.next.progress)
+		return passed(s);
+	distance = s->replayer.next.progress - s->here.progress;
+	if (a->approach == KVM_FT_BREAKPOINT)
+		return 0;
+	if (a->approach == KVM_FT_COUNTING && !READ_ONCE(a->overflowed))
+		return 0;
+	if (distance <= 2 * reserve)
+		return set_approach(s, KVM_FT_BREAKPOINT, 0);
+	return set_approach(s, KVM_FT_COUNTING, distance - reserve);
+}
+
+/**
+ * kvm_ft_breakpoint_hit() - the guest is about to execute the instruction at
+ * the next entry's position
+ * @s: a replaying session
+ *
+ * Return: 1 if this is the landmark, 0 if the guest has to come by again,
+ * negative if it is past it and the session has ended.
+ */
+int kvm_ft_breakpoint_hit(struct kvm_ft_session *s)
+{
+	return passed(s);
+}

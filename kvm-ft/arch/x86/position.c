@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Where the guest stands, and whether something may be delivered there. */
+#include <linux/xxhash.h>
+
+#include "../../session.h"
+#include "svm.h"
+
+#define LONGEST_PREFIXES	14
+
+/**
+ * kvm_ft_registers() - the guest's general registers
+ * @s: the session
+ * @regs: RAX to R15 in the order of struct kvm_regs, RIP, RFLAGS
+ *
+ * RFLAGS.RF is left out: it is how a breakpoint is stepped over.
+ */
+void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs)
+{
+	static const u8 order[] = {
+		VCPU_REGS_RAX, VCPU_REGS_RBX, VCPU_REGS_RCX, VCPU_REGS_RDX,
+		VCPU_REGS_RSI, VCPU_REGS_RDI, VCPU_REGS_RSP, VCPU_REGS_RBP,
+		VCPU_REGS_R8, VCPU_REGS_R9, VCPU_REGS_R10, VCPU_REGS_R11,
+		VCPU_REGS_R12, VCPU_REGS_R13, VCPU_REGS_R14, VCPU_REGS_R15,
+		VCPU_REGS_RIP,
+	};
+	struct kvm_vcpu *vcpu = s->arch.vcpu;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		regs[i] = vcpu->arch.regs[order[i]];
+	regs[i] = kvm_get_rflags(vcpu) & ~X86_EFLAGS_RF;
+}
+
+static u64 register_hash(struct kvm_ft_session *s)
+{
+	u64 regs[KVM_FT_NR_REGS];
+
+	kvm_ft_registers(s, regs);
+	return xxh64(regs, sizeof(regs), 0);
+}
+
+/**
+ * kvm_ft_locate() - bring @s->here up to date
+ * @s: the session, after a VM exit or when the guest does not run
+ *
+ * Return: 0, or an error of the counter.
+ */
+int kvm_ft_locate(struct kvm_ft_session *s)
+{
+	struct kvm_vcpu *vcpu = s->arch.vcpu;
+
+	s->here.rip = kvm_get_linear_rip(vcpu);
+	s->here.rcx = vcpu->arch.regs[VCPU_REGS_RCX];
+	if (s->header.flags & KVM_FT_LOG_CHECKING)
+		s->here.reg_hash = register_hash(s);
+	return kvm_ft_counter_read(s, &s->here.progress);
+}
+
+/**
+ * kvm_ft_clean_boundary() - does the guest stand between two instructions?
+ * @s: the session, after a VM exit
+ *
+ * Return: false while KVM still has to finish delivering an event to it, or in
+ * the shadow of STI or MOV SS, where no breakpoint can stop it on replay.
+ */
+bool kvm_ft_clean_boundary(struct kvm_ft_session *s)
+{
+	struct kvm_vcpu_arch *arch = &s->arch.vcpu->arch;
+
+	return !arch->exception.injected && !arch->exception.pending &&
+	       !arch->interrupt.injected && !arch->nmi_injected &&
+	       !(kvm_ft_vmcb(s->arch.vcpu)->control.int_state & SVM_INTERRUPT_SHADOW_MASK);
+}
+
+static bool is_prefix(u8 byte)
+{
+	switch (byte) {
+	case 0x26: case 0x2e: case 0x36: case 0x3e:
+	case 0x40 ... 0x4f:
+	case 0x64 ... 0x67:
+	case 0xf0:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/**
+ * kvm_ft_in_string_instruction() - is the next instruction a repeated one?
+ * @s: the session
+ *
+ * If so, RCX is part of the landmark: the position is the same before each
+ * iteration.  Process context; reads guest memory.
+ *
+ * Return: true if it has a REP prefix.
+ */
+bool kvm_ft_in_string_instruction(struct kvm_ft_session *s)
+{
+	struct kvm_vcpu *vcpu = s->arch.vcpu;
+	bool repeated = false;
+	int i, srcu;
+
+	srcu = srcu_read_lock(&vcpu->kvm->srcu);
+	for (i = 0; i < LONGEST_PREFIXES; i++) {
+		gpa_t gpa = kvm_mmu_gva_to_gpa_read(vcpu, s->here.rip + i, NULL);
+		u8 byte;
+
+		if (gpa == INVALID_GPA || kvm_vcpu_read_guest(vcpu, gpa, &byte, 1))
+			break;
+		repeated = byte == 0xf2 || byte == 0xf3;
+		if (repeated || !is_prefix(byte))
+			break;
+	}
+	srcu_read_unlock(&vcpu->kvm->srcu, srcu);
+	return repeated;
+}

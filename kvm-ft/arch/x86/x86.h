@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The guest's side of a session: where it is, how it is stopped at a landmark,
+ * which of its exits are ours.
+ */
+#ifndef KVM_FT_ARCH_X86_H
+#define KVM_FT_ARCH_X86_H
+
+#include <linux/hrtimer.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+/* Of kvm_ft_registers(). */
+#define KVM_FT_NR_REGS	18
+
+struct kvm_ft_session;
+struct kvm_ft_log_header;
+struct kvm_vcpu;
+struct perf_event;
+
+/**
+ * struct kvm_ft_where - a guest position
+ * @progress: the counter, since the session began
+ * @rip: linear address of the next instruction
+ * @rcx: RCX
+ * @reg_hash: xxh64 of kvm_ft_registers(), in checking mode
+ */
+struct kvm_ft_where {
+	u64 progress;
+	u64 rip;
+	u64 rcx;
+	u64 reg_hash;
+};
+
+/**
+ * struct kvm_ft_counter_model - a CPU's event for guest progress
+ * @name: for people
+ * @config: perf's raw event
+ * @kind: enum kvm_ft_counter
+ * @skid: an overflow arrives at most this many events from where it was due;
+ *	the module parameter of that name overrides it
+ * @arm_host_dr7: the CPU's VMRUN does not arm the guest's breakpoints (QEMU)
+ */
+struct kvm_ft_counter_model {
+	const char *name;
+	u64 config;
+	u32 kind;
+	u32 skid;
+	bool arm_host_dr7;
+};
+
+/**
+ * enum kvm_ft_approach - how the replayed guest is brought to a landmark
+ * @KVM_FT_FREE: not at all: it will exit by itself
+ * @KVM_FT_COUNTING: it is far away; the counter will overflow before it
+ * @KVM_FT_BREAKPOINT: it is near; a breakpoint stops at each passage
+ */
+enum kvm_ft_approach {
+	KVM_FT_FREE,
+	KVM_FT_COUNTING,
+	KVM_FT_BREAKPOINT,
+};
+
+/**
+ * struct kvm_ft_arch - per session
+ * @vcpu: the vCPU
+ * @node: in the table that the hooks look in; RCU
+ * @hooked: it is in there
+ * @lab_pmu: perf type of the lab PMU, 0 for the CPU's own
+ * @model: the event
+ * @skid: events by which an overflow may be late or early
+ * @counter: counts in the thread @counter_task; NULL before the first run
+ * @counter_task: held
+ * @counted: progress before @counter was created
+ * @overflowed: set by the counter's overflow, at any time
+ * @approach: see above
+ * @slot: debug register in use with KVM_FT_BREAKPOINT, -1 when none is armed
+ * @guest_dr7: the guest's own DR7 while one is armed
+ * @resume: step over the breakpoint at the next entry
+ * @retry: looks for a landmark again where the guest stood in a shadow
+ * @has_rdtscp: the guest's CPUID has it
+ * @pass_exit: the next call of KVM's exit handler is not to be diverted
+ * @pass_timer: the same of its timer expiry
+ * @pass_lapic: the same of its LAPIC read
+ */
+struct kvm_ft_arch {
+	struct kvm_vcpu *vcpu;
+	struct hlist_node node;
+	bool hooked;
+	u32 lab_pmu;
+	const struct kvm_ft_counter_model *model;
+	u32 skid;
+	struct perf_event *counter;
+	struct task_struct *counter_task;
+	u64 counted;
+	bool overflowed;
+	enum kvm_ft_approach approach;
+	int slot;
+	unsigned long guest_dr7;
+	bool resume;
+	struct hrtimer retry;
+	bool has_rdtscp;
+	bool pass_exit;
+	bool pass_timer;
+	bool pass_lapic;
+};
+
+/* hooks.c: process context, may sleep */
+int kvm_ft_hooks_init(void);
+void kvm_ft_hooks_exit(void);
+int kvm_ft_hooks_get(struct kvm_ft_session *s);
+void kvm_ft_hooks_put(struct kvm_ft_session *s);
+bool kvm_ft_is_vcpu_file(const struct file *file);
+
+/* What KVM does without us; in the vCPU's thread. */
+int kvm_ft_kvm_handle_exit(struct kvm_ft_session *s, unsigned int fastpath);
+int kvm_ft_kvm_lapic_read(struct kvm_ft_session *s, void *apic, u32 reg, int len, void *data);
+void kvm_ft_kvm_deliver_timer(struct kvm_ft_session *s);
+bool kvm_ft_kvm_runnable(struct kvm_ft_session *s);
+
+/* exits.c: called by the hooks for the session's vCPU */
+int kvm_ft_handle_exit(struct kvm_ft_session *s, unsigned int fastpath);
+int kvm_ft_lapic_read(struct kvm_ft_session *s, void *apic, u32 reg, int len, void *data);
+bool kvm_ft_timer_expired(struct kvm_ft_session *s);
+
+/* entry.c */
+void kvm_ft_entry_init(struct kvm_ft_session *s);
+void kvm_ft_entry_release(struct kvm_ft_session *s);
+/* interrupts off, around VM entry */
+void kvm_ft_before_entry(struct kvm_ft_session *s);
+void kvm_ft_after_exit(struct kvm_ft_session *s);
+
+/* counter.c */
+int kvm_ft_counter_choose(struct kvm_ft_session *s);
+int kvm_ft_counter_attach(struct kvm_ft_session *s);
+void kvm_ft_counter_release(struct kvm_ft_session *s);
+int kvm_ft_counter_read(struct kvm_ft_session *s, u64 *progress);
+int kvm_ft_counter_overflow_after(struct kvm_ft_session *s, u64 events);
+
+/* landmark.c: replay */
+int kvm_ft_approach(struct kvm_ft_session *s);
+int kvm_ft_breakpoint_hit(struct kvm_ft_session *s);
+
+/* position.c */
+int kvm_ft_locate(struct kvm_ft_session *s);
+void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs);
+bool kvm_ft_clean_boundary(struct kvm_ft_session *s);
+bool kvm_ft_in_string_instruction(struct kvm_ft_session *s);
+
+/* describe.c */
+u32 kvm_ft_refuse_guest(struct kvm_ft_session *s);
+int kvm_ft_describe(struct kvm_ft_session *s, struct kvm_ft_log_header *h);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * kvm-ft: record and replay of KVM guests
+ * =======================================
+ *
+ * A session records or replays one VM with one vCPU.  The VMM goes on using
+ * KVM as before, with one difference: where it called KVM_RUN on the vCPU it
+ * calls KVM_FT_RUN on the session.
+ *
+ *   fd = open("/dev/kvm-ft", O_RDWR | O_CLOEXEC);
+ *   ioctl(fd, KVM_FT_GET_API_VERSION) == KVM_FT_API_VERSION
+ *   s = ioctl(fd, KVM_FT_CREATE, &create);     a session, one per VM
+ *   ioctl(s, KVM_FT_SET_LOG, &log);            where the log goes or comes from
+ *   ioctl(s, KVM_FT_START, &start);            record or replay
+ *   while (!ioctl(s, KVM_FT_RUN, &run)) ...    in the vCPU's thread
+ *   ioctl(s, KVM_FT_STOP);                     completes the log
+ *
+ * While recording, everything that is not a consequence of the guest's own
+ * instructions is logged.  While replaying, the same VM, set up with the same
+ * registers and memory, is driven by the log to the same states.
+ *
+ * What comes from outside reaches the guest as an event, at a landmark: a
+ * guest position between two instructions.  KVM_FT_KICK makes the vCPU's
+ * thread return from KVM_FT_RUN at one (KVM_FT_EXIT_LANDMARK); there the VMM
+ * calls KVM_FT_EVENT with what it needs to repeat the event later (say, the
+ * bytes of a packet), changes guest memory, raises its interrupt, and runs on.
+ * On replay KVM_FT_RUN returns at the same landmark (KVM_FT_EXIT_EVENT) and
+ * the VMM does the same with the payload that KVM_FT_EVENT hands back.
+ *
+ * The ioctls are for the owner of the VM: KVM_FT_RUN, KVM_FT_EVENT,
+ * KVM_FT_VALUE, KVM_FT_START and KVM_FT_STOP exclude one another and fail with
+ * -EBUSY when two threads call them at once; KVM_FT_KICK and KVM_FT_STATUS may
+ * be called at any time from any thread.
+ *
+ * Unknown flags and non-zero padding are refused with -EINVAL.
+ */
+#ifndef _UAPI_LINUX_KVM_FT_H
+#define _UAPI_LINUX_KVM_FT_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define KVM_FT_API_VERSION	1
+#define KVM_FT_NAME_SIZE	64
+
+#define KVM_FT_IOC		0xfb
+
+/*
+ * KVM_FT_GET_API_VERSION (on /dev/kvm-ft; no argument)
+ *
+ * Returns KVM_FT_API_VERSION of the module.
+ */
+#define KVM_FT_GET_API_VERSION	_IO(KVM_FT_IOC, 0x00)
+
+/**
+ * struct kvm_ft_create - argument of KVM_FT_CREATE
+ * @vm_fd: the VM
+ * @vcpu_fd: its only vCPU
+ * @name: of the guest, for logs and sysfs; printable, terminated, not empty
+ * @flags: 0
+ * @lab_pmu: 0 to use the CPU's own counter; else the perf type of the lab PMU
+ *	(/sys/bus/event_source/devices/kvm_ft_lab/type), on emulated hosts
+ * @pad: 0
+ */
+struct kvm_ft_create {
+	__s32 vm_fd;
+	__s32 vcpu_fd;
+	char name[KVM_FT_NAME_SIZE];
+	__u32 flags;
+	__u32 lab_pmu;
+	__u64 pad[4];
+};
+
+/*
+ * KVM_FT_CREATE (on /dev/kvm-ft; struct kvm_ft_create)
+ *
+ * Returns the descriptor of a new session.  It keeps the VM and the vCPU open.
+ *
+ * Errors: EBADF (no such descriptors), EINVAL (not a VM and a vCPU of it, bad
+ * name), EBUSY (this vCPU has a session), ENODEV (the host's CPU is not
+ * supported), ENOMEM, EMFILE.
+ */
+#define KVM_FT_CREATE		_IOW(KVM_FT_IOC, 0x01, struct kvm_ft_create)
+
+/**
+ * struct kvm_ft_log - argument of KVM_FT_SET_LOG
+ * @fd: a regular file, open for writing (record) or reading (replay); the log
+ *	begins at its beginning
+ * @flags: 0
+ * @pad: 0
+ */
+struct kvm_ft_log {
+	__s32 fd;
+	__u32 flags;
+	__u64 pad[2];
+};
+
+/*
+ * KVM_FT_SET_LOG (on a session; struct kvm_ft_log)
+ *
+ * Errors: EBADF, EINVAL (not a regular file), EBUSY (the session is started).
+ */
+#define KVM_FT_SET_LOG		_IOW(KVM_FT_IOC, 0x10, struct kvm_ft_log)
+
+#define KVM_FT_RECORD		1
+#define KVM_FT_REPLAY		2
+
+/* kvm_ft_start.flags */
+/* Log a hash of the registers with each entry. */
+#define KVM_FT_START_CHECKING	(1U << 0)
+
+/*
+ * Why a guest cannot be recorded: kvm_ft_start.reason.  Never renumbered.
+ */
+#define KVM_FT_REFUSED_NOT		0	/* it can */
+#define KVM_FT_REFUSED_VCPUS		1	/* more than one vCPU */
+#define KVM_FT_REFUSED_PIT		2	/* KVM's own PIT: use one in the VMM */
+#define KVM_FT_REFUSED_PV		3	/* CPUID offers KVM's paravirtual features */
+#define KVM_FT_REFUSED_RDRAND		4	/* CPUID offers RDRAND, which cannot be trapped */
+#define KVM_FT_REFUSED_RDSEED		5	/* CPUID offers RDSEED, which cannot be trapped */
+#define KVM_FT_REFUSED_PMU		6	/* CPUID offers performance counters */
+#define KVM_FT_REFUSED_NESTED		7	/* CPUID offers SVM or VMX */
+#define KVM_FT_REFUSED_XSAVE		8	/* CPUID offers XSAVEOPT, XSAVEC or XSAVES */
+#define KVM_FT_REFUSED_RDPRU		9	/* CPUID offers RDPRU */
+#define KVM_FT_REFUSED_TSX		10	/* CPUID offers RTM or HLE */
+#define KVM_FT_REFUSED_DEBUG		11	/* KVM_SET_GUEST_DEBUG is in use */
+#define KVM_FT_REFUSED_AVIC		12	/* AVIC is on: load kvm_amd with avic=0 */
+#define KVM_FT_REFUSED_COUNTER		13	/* no usable performance counter */
+#define KVM_FT_REFUSED_LOG		14	/* the log is from another setting: @differs */
+#define KVM_FT_REFUSED_MEMORY		15	/* too many memory slots, or misaligned ones */
+#define KVM_FT_REFUSED_NO_CPUID		16	/* KVM_SET_CPUID2 was not called */
+
+/**
+ * struct kvm_ft_start - argument of KVM_FT_START
+ * @role: KVM_FT_RECORD or KVM_FT_REPLAY
+ * @flags: KVM_FT_START_*; on replay the log decides, and it must be 0
+ * @reason: out: KVM_FT_REFUSED_*
+ * @differs: out: with KVM_FT_REFUSED_LOG, KVM_FT_DIFFERS_* bits
+ * @pad: 0
+ */
+struct kvm_ft_start {
+	__u32 role;
+	__u32 flags;
+	__u32 reason;
+	__u32 differs;
+	__u64 pad[4];
+};
+
+/* kvm_ft_start.differs */
+#define KVM_FT_DIFFERS_VERSION		(1U << 0)
+#define KVM_FT_DIFFERS_PAGING		(1U << 1)
+#define KVM_FT_DIFFERS_COUNTER		(1U << 2)
+#define KVM_FT_DIFFERS_CPU_VENDOR	(1U << 3)
+#define KVM_FT_DIFFERS_CPU_MODEL	(1U << 4)
+#define KVM_FT_DIFFERS_CPU_FEATURES	(1U << 5)
+#define KVM_FT_DIFFERS_CPUID		(1U << 6)
+#define KVM_FT_DIFFERS_TSC		(1U << 7)
+#define KVM_FT_DIFFERS_MEMORY		(1U << 8)
+#define KVM_FT_DIFFERS_KERNEL		(1U << 9)
+#define KVM_FT_DIFFERS_BUILD		(1U << 10)
+
+/*
+ * KVM_FT_START (on a session; struct kvm_ft_start)
+ *
+ * The VM must be set up and the vCPU not running.
+ *
+ * Errors: EPERM (the guest or the log is refused, see @reason), EINVAL (no
+ * log, unknown role or flags), EBUSY (started already), EBADMSG or
+ * EPROTONOSUPPORT (replay: no log, or one of another version), ENODEV (a
+ * function of KVM cannot be hooked; the kernel log names it), and those of
+ * writing or reading the log.
+ */
+#define KVM_FT_START		_IOWR(KVM_FT_IOC, 0x11, struct kvm_ft_start)
+
+#define KVM_FT_EXIT_KVM		1	/* look at kvm_run as after KVM_RUN */
+#define KVM_FT_EXIT_LANDMARK	2	/* record: KVM_FT_EVENT may be called now */
+#define KVM_FT_EXIT_EVENT	3	/* replay: call KVM_FT_EVENT for the payload */
+#define KVM_FT_EXIT_END		4	/* replay: the guest stands where the recording ended */
+#define KVM_FT_EXIT_DIVERGED	5	/* replay: see KVM_FT_STATUS; the session has ended */
+
+/**
+ * struct kvm_ft_run - result of KVM_FT_RUN
+ * @exit: KVM_FT_EXIT_*
+ * @event_tag: with KVM_FT_EXIT_EVENT, its tag
+ * @event_size: with KVM_FT_EXIT_EVENT, bytes of its payload
+ * @pad: 0
+ * @progress: guest progress at the exit
+ */
+struct kvm_ft_run {
+	__u32 exit;
+	__u32 event_tag;
+	__u32 event_size;
+	__u32 pad;
+	__u64 progress;
+};
+
+/*
+ * KVM_FT_RUN (on a session; struct kvm_ft_run, written)
+ *
+ * Runs the vCPU as KVM_RUN does, kvm_run's immediate_exit and signal mask
+ * included.  Before START and after STOP it is KVM_RUN.
+ *
+ * Errors: those of KVM_RUN (EINTR in particular); EBUSY (another thread is in
+ * it); EIO (the session has failed; KVM_FT_STATUS says why).
+ */
+#define KVM_FT_RUN		_IOR(KVM_FT_IOC, 0x12, struct kvm_ft_run)
+
+/* Longest payload of one event or value, in bytes. */
+#define KVM_FT_DATA_MAX		65536
+
+/**
+ * struct kvm_ft_data - argument of KVM_FT_EVENT and KVM_FT_VALUE
+ * @tag: the VMM's own numbering; out on replay of an event
+ * @size: of @data; in: room (replay) or bytes (record); out: bytes (replay)
+ * @data: user address
+ * @pad: 0
+ */
+struct kvm_ft_data {
+	__u32 tag;
+	__u32 size;
+	__u64 data;
+	__u64 pad[2];
+};
+
+/*
+ * KVM_FT_EVENT (on a session; struct kvm_ft_data)
+ *
+ * After KVM_FT_EXIT_LANDMARK (record; several times if there are several
+ * events) or KVM_FT_EXIT_EVENT (replay; once, then run on).
+ *
+ * Errors: EBUSY (not at a landmark), EINVAL (too long, or no session), EMSGSIZE
+ * (replay: @size is too small; it is set to what is needed), EFAULT, EIO.
+ */
+#define KVM_FT_EVENT		_IOWR(KVM_FT_IOC, 0x13, struct kvm_ft_data)
+
+/*
+ * KVM_FT_VALUE (on a session; struct kvm_ft_data)
+ *
+ * Something that the VMM needs in order to answer the guest but cannot derive
+ * from its state, such as the time of day.  Called after KVM_FT_EXIT_KVM, by
+ * both sides at the same point.  Record: logs @data.  Replay: @data is replaced
+ * with what was logged; a different tag or size is a divergence.
+ *
+ * Errors: as KVM_FT_EVENT; EILSEQ (replay: diverged).
+ */
+#define KVM_FT_VALUE		_IOWR(KVM_FT_IOC, 0x14, struct kvm_ft_data)
+
+/*
+ * KVM_FT_KICK (on a session; no argument)
+ *
+ * Record: makes KVM_FT_RUN, the running one or the next, return with
+ * KVM_FT_EXIT_LANDMARK as soon as the guest stands at one; a halted guest does.
+ * Replay: nothing.
+ */
+#define KVM_FT_KICK		_IO(KVM_FT_IOC, 0x15)
+
+/*
+ * KVM_FT_STOP (on a session; no argument)
+ *
+ * Ends recording or replaying.  A recording's log is complete after it.  The
+ * VM can be run on, with KVM_RUN too.
+ *
+ * Errors: EINVAL (not started), EBUSY (running), those of writing the log.
+ */
+#define KVM_FT_STOP		_IO(KVM_FT_IOC, 0x16)
+
+#define KVM_FT_STATE_NEW	0	/* not started */
+#define KVM_FT_STATE_RECORDING	1
+#define KVM_FT_STATE_REPLAYING	2
+#define KVM_FT_STATE_STOPPED	3
+#define KVM_FT_STATE_DIVERGED	4
+#define KVM_FT_STATE_FAILED	5
+
+/**
+ * struct kvm_ft_position - a guest position and what is expected or found there
+ * @kind: of log entry
+ * @pad: 0
+ * @progress: guest progress
+ * @rip: linear address of the next instruction
+ * @value: of the entry; the register hash where that differs
+ */
+struct kvm_ft_position {
+	__u32 kind;
+	__u32 pad;
+	__u64 progress;
+	__u64 rip;
+	__u64 value;
+};
+
+/**
+ * struct kvm_ft_status - result of KVM_FT_STATUS
+ * @state: KVM_FT_STATE_*
+ * @error: errno that made it fail, positive; 0 unless @state is FAILED
+ * @entries: log entries written or consumed
+ * @bytes: of the log, written or consumed
+ * @progress: guest progress at the last VM exit that kvm-ft looked at
+ * @what: what differed, as text; empty unless @state is DIVERGED or FAILED
+ * @logged: with DIVERGED, what the log has
+ * @found: with DIVERGED, what the guest did
+ * @regs: with DIVERGED, RAX..R15 (in the order of struct kvm_regs), RIP, RFLAGS
+ */
+struct kvm_ft_status {
+	__u32 state;
+	__u32 error;
+	__u64 entries;
+	__u64 bytes;
+	__u64 progress;
+	char what[64];
+	struct kvm_ft_position logged;
+	struct kvm_ft_position found;
+	__u64 regs[18];
+};
+
+/* KVM_FT_STATUS (on a session; struct kvm_ft_status, written) */
+#define KVM_FT_STATUS		_IOR(KVM_FT_IOC, 0x17, struct kvm_ft_status)
+
+#endif /* _UAPI_LINUX_KVM_FT_H */

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The module: /dev/kvm-ft, and what must be there before it is. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <asm/cpufeature.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+
+#include "session.h"
+
+static long create(void __user *arg)
+{
+	struct kvm_ft_create args;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	return kvm_ft_session_create(&args);
+}
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case KVM_FT_GET_API_VERSION:
+		return arg ? -EINVAL : KVM_FT_API_VERSION;
+	case KVM_FT_CREATE:
+		return create((void __user *)arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = device_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "kvm-ft",
+	.fops = &device_fops,
+	.mode = 0600,
+};
+
+static int __init kvm_ft_init(void)
+{
+	int err;
+
+	if (!boot_cpu_has(X86_FEATURE_SVM)) {
+		pr_err("only hosts with AMD SVM are supported so far\n");
+		return -ENODEV;
+	}
+	err = kvm_ft_hooks_init();
+	if (err) {
+		pr_err("cannot work with this kernel's KVM\n");
+		return err;
+	}
+	return misc_register(&device);
+}
+
+static void __exit kvm_ft_exit(void)
+{
+	misc_deregister(&device);
+	kvm_ft_hooks_exit();
+}
+
+module_init(kvm_ft_init);
+module_exit(kvm_ft_exit);
+MODULE_DESCRIPTION("Record and replay of KVM guests");
+MODULE_VERSION("0.1");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM_FT_RUN: KVM_RUN in a loop, and what must be done where KVM holds none of
+ * its locks: storing and loading the log, waiting for a halted guest to be
+ * woken, standing at landmarks.
+ */
+#include <linux/fs.h>
+#include <linux/kvm_host.h>
+#include <linux/sched/signal.h>
+
+#include "compat/kvm_run.h"
+#include "session.h"
+
+/* What to do after a step of the loop; positive, negative is an error. */
+enum step {
+	GO_ON = 1,	/* with the loop */
+	RETURN,		/* to the VMM; the exit is set */
+};
+
+static int record_timer(struct kvm_ft_session *s)
+{
+	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_TIMER };
+	int err;
+
+	err = kvm_ft_async(s, &e);
+	if (!err)
+		kvm_ft_kvm_deliver_timer(s);
+	return err;
+}
+
+/* Record: the guest stands at a landmark, with something pending. */
+static int at_landmark(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	if (test_and_clear_bit(KVM_FT_PENDING_TIMER, &s->pending)) {
+		if (record_timer(s))
+			return GO_ON;	/* and find that the session has ended */
+	}
+	if (!test_and_clear_bit(KVM_FT_PENDING_KICK, &s->pending))
+		return GO_ON;
+	s->at_landmark = true;
+	run->exit = KVM_FT_EXIT_LANDMARK;
+	return RETURN;
+}
+
+/* Replay: the guest stands at the landmark of the next entry. */
+static int at_next_entry(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	struct kvm_ft_entry e = { .kind = s->replayer.next.kind };
+
+	switch (e.kind) {
+	case KVM_FT_KIND_TIMER:
+		if (!kvm_ft_async(s, &e))
+			kvm_ft_kvm_deliver_timer(s);
+		return GO_ON;
+	case KVM_FT_KIND_EVENT:
+		run->exit = KVM_FT_EXIT_EVENT;
+		run->event_tag = s->replayer.next.tag;
+		run->event_size = s->replayer.next.payload_len;
+		return RETURN;
+	case KVM_FT_KIND_STOP:
+		if (kvm_ft_async(s, &e))
+			return GO_ON;
+		run->exit = KVM_FT_EXIT_END;
+		return RETURN;
+	default:
+		kvm_ft_fail(s, -EOPNOTSUPP, "the log has an entry of a kind that is not replayed");
+		return GO_ON;
+	}
+}
+
+static int wait_while_halted(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	if (wait_event_interruptible(s->wait, READ_ONCE(s->pending)))
+		return -EINTR;
+	return at_landmark(s, run);
+}
+
+/* Replay: only the next entry can wake the guest, and it has to be here. */
+static int wake_from_log(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	struct kvm_ft_entry found = {
+		.kind = KVM_FT_KIND_EXIT, .progress = s->here.progress, .rip = s->here.rip,
+	};
+	int at = 0;
+
+	if (kvm_ft_replayer_stops(&s->replayer))
+		at = kvm_ft_replayer_at(&s->replayer, s->here.progress, s->here.rip, s->here.rcx);
+	if (at > 0)
+		return at_next_entry(s, run);
+	if (!at) {
+		s->replayer.divergence.what = "the guest halted";
+		s->replayer.divergence.logged = s->replayer.next;
+		s->replayer.divergence.found = found;
+	}
+	s->state = KVM_FT_STATE_DIVERGED;
+	return GO_ON;
+}
+
+static int halted(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	if (kvm_ft_kvm_runnable(s)) {
+		s->halted = false;
+		return GO_ON;
+	}
+	if (kvm_ft_immediate_exit(s->arch.vcpu->run))
+		return -EINTR;
+	if (s->state == KVM_FT_STATE_RECORDING)
+		return wait_while_halted(s, run);
+	return wake_from_log(s, run);
+}
+
+/* Before the guest runs: room in the log, or the next entry of it. */
+static int provide_block(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	int r;
+
+	if (s->state == KVM_FT_STATE_RECORDING) {
+		if (!kvm_ft_recorder_full(&s->recorder, 0))
+			return GO_ON;
+		r = kvm_ft_log_store(s);
+		if (r)
+			kvm_ft_fail(s, r, "cannot write the log");
+		return GO_ON;
+	}
+	if (s->replayer.have)
+		return GO_ON;
+	r = kvm_ft_log_next_block(s);
+	if (r < 0)
+		kvm_ft_fail(s, r, "cannot read the log");
+	if (r)
+		return GO_ON;
+	run->exit = KVM_FT_EXIT_END;
+	return RETURN;
+}
+
+static bool active(const struct kvm_ft_session *s)
+{
+	return s->state == KVM_FT_STATE_RECORDING || s->state == KVM_FT_STATE_REPLAYING;
+}
+
+static long kvm_run(struct kvm_ft_session *s)
+{
+	return s->vcpu_file->f_op->unlocked_ioctl(s->vcpu_file, KVM_RUN, 0);
+}
+
+/* The guest runs until KVM or a hook of ours has something to say. */
+static int run_guest(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	long r;
+
+	s->at_landmark = false;
+	s->leave = KVM_FT_LEAVE_KVM;
+	r = kvm_run(s);
+	switch (s->leave) {
+	case KVM_FT_LEAVE_KVM:
+		if (r < 0)
+			return r;
+		run->exit = KVM_FT_EXIT_KVM;
+		return RETURN;
+	case KVM_FT_LEAVE_LANDMARK:
+		return at_landmark(s, run);
+	case KVM_FT_LEAVE_STOP:
+		s->arch.approach = KVM_FT_FREE;
+		return at_next_entry(s, run);
+	default:
+		return GO_ON;
+	}
+}
+
+static int step(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	int r;
+
+	r = provide_block(s, run);
+	if (r != GO_ON || !active(s))
+		return r;
+	if (s->halted)
+		return halted(s, run);
+	if (s->state == KVM_FT_STATE_REPLAYING && kvm_ft_approach(s))
+		return GO_ON;
+	return run_guest(s, run);
+}
+
+static int run_inactive(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	long r;
+
+	if (s->state == KVM_FT_STATE_FAILED)
+		return -EIO;
+	if (s->state == KVM_FT_STATE_DIVERGED) {
+		run->exit = KVM_FT_EXIT_DIVERGED;
+		return 0;
+	}
+	r = kvm_run(s);
+	run->exit = KVM_FT_EXIT_KVM;
+	return r < 0 ? r : 0;
+}
+
+static int run_loop(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	int r = GO_ON;
+
+	while (r == GO_ON) {
+		if (!active(s))
+			return run_inactive(s, run);
+		r = step(s, run);
+		if (r == GO_ON && signal_pending(current))
+			r = -EINTR;
+	}
+	return r < 0 ? r : 0;
+}
+
+/**
+ * kvm_ft_run() - KVM_FT_RUN
+ * @s: the session, locked
+ * @run: the result, zeroed
+ *
+ * Return: 0 with @run->exit set, or a negative errno.
+ */
+int kvm_ft_run(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	int r;
+
+	if (active(s)) {
+		r = kvm_ft_counter_attach(s);
+		if (!r)
+			r = kvm_ft_locate(s);
+		if (r) {
+			kvm_ft_fail(s, r, "no performance counter");
+			return -EIO;
+		}
+	}
+	WRITE_ONCE(s->runner, current);
+	r = run_loop(s, run);
+	WRITE_ONCE(s->runner, NULL);
+	run->progress = s->here.progress;
+	return r;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A session: one VM that is recorded or replayed.
+ *
+ * Who may touch what:
+ *
+ * "lock" is held by the thread that is in KVM_FT_RUN, EVENT, VALUE, START or
+ * STOP, through VM entries and exits; it is only ever tried.  Fields are its
+ * unless noted otherwise.  The hooks under KVM_RUN run in that thread.
+ *
+ * "pending" is set from anywhere (timer interrupts, KVM_FT_KICK) and cleared
+ * by that thread.  "state" is written under the lock and read from anywhere.
+ */
+#ifndef KVM_FT_SESSION_H
+#define KVM_FT_SESSION_H
+
+#include <linux/kvm_ft.h>
+#include <linux/mutex.h>
+#include <linux/wait.h>
+
+#include "arch/x86/x86.h"
+#include "replay/engine.h"
+
+/* Bits of kvm_ft_session.pending. */
+#define KVM_FT_PENDING_TIMER	0	/* the guest's LAPIC timer has expired */
+#define KVM_FT_PENDING_KICK	1	/* the VMM wants a landmark */
+
+/**
+ * enum kvm_ft_leave - why a hook made KVM_RUN return to KVM_FT_RUN
+ * @KVM_FT_LEAVE_KVM: it did not: KVM returns for the VMM
+ * @KVM_FT_LEAVE_BLOCK: a block of the log must be stored or loaded
+ * @KVM_FT_LEAVE_HALT: the guest has halted
+ * @KVM_FT_LEAVE_LANDMARK: record: the guest stands where events may be delivered
+ * @KVM_FT_LEAVE_STOP: replay: the guest stands at the next entry's landmark,
+ *	and KVM_FT_RUN has to deal with it
+ * @KVM_FT_LEAVE_ENDED: the session has diverged or failed
+ */
+enum kvm_ft_leave {
+	KVM_FT_LEAVE_KVM,
+	KVM_FT_LEAVE_BLOCK,
+	KVM_FT_LEAVE_HALT,
+	KVM_FT_LEAVE_LANDMARK,
+	KVM_FT_LEAVE_STOP,
+	KVM_FT_LEAVE_ENDED,
+};
+
+/**
+ * struct kvm_ft_session - see above
+ * @lock: see above
+ * @name: of the guest
+ * @vm: the VM's file, held
+ * @vcpu_file: the vCPU's file, held
+ * @log: the log's file, held; NULL before KVM_FT_SET_LOG
+ * @log_pos: bytes of the log stored or consumed
+ * @block: %KVM_FT_BLOCK_MAX bytes
+ * @block_len: bytes in @block that were read from the log (replay)
+ * @state: KVM_FT_STATE_*
+ * @error: negative errno, with KVM_FT_STATE_FAILED
+ * @what: why the session failed
+ * @header: of the log
+ * @recorder: with KVM_FT_STATE_RECORDING
+ * @replayer: with KVM_FT_STATE_REPLAYING
+ * @runner: the thread in KVM_FT_RUN; read by the hooks
+ * @leave: set by the hooks, read by KVM_FT_RUN
+ * @halted: the guest has executed HLT and nothing woke it yet
+ * @at_landmark: events may be delivered (record)
+ * @pending: KVM_FT_PENDING_* bits, atomic
+ * @wait: woken when a bit of @pending is set
+ * @here: where the guest was at the last exit
+ * @arch: what the architecture keeps
+ */
+struct kvm_ft_session {
+	struct mutex lock;	/* of the ioctls that exclude one another */
+	char name[KVM_FT_NAME_SIZE];
+	struct file *vm;
+	struct file *vcpu_file;
+	struct file *log;
+	loff_t log_pos;
+	u8 *block;
+	size_t block_len;
+	u32 state;
+	int error;
+	const char *what;
+	struct kvm_ft_log_header header;
+	struct kvm_ft_recorder recorder;
+	struct kvm_ft_replayer replayer;
+	struct task_struct *runner;
+	enum kvm_ft_leave leave;
+	bool halted;
+	bool at_landmark;
+	unsigned long pending;
+	wait_queue_head_t wait;
+	struct kvm_ft_where here;
+	struct kvm_ft_arch arch;
+};
+
+/* session.c */
+int kvm_ft_session_create(const struct kvm_ft_create *args);
+
+/**
+ * kvm_ft_fail() - end the session, because of an error of ours or of the VMM
+ * @s: the session
+ * @error: negative errno
+ * @what: text for people, static
+ *
+ * In the session's thread.  The first error is kept.
+ */
+void kvm_ft_fail(struct kvm_ft_session *s, int error, const char *what);
+
+/* record and replay, in the session's thread (hooks or ioctls) */
+
+/**
+ * kvm_ft_sync() - the guest got a value that is not of its own making
+ * @s: the session
+ * @kind: of log entry
+ * @value: record: the value; replay: replaced with the logged one
+ *
+ * The position is @s->here.
+ *
+ * Return: 0, or a negative errno after which the session has ended.
+ */
+int kvm_ft_sync(struct kvm_ft_session *s, unsigned int kind, u64 *value);
+
+/**
+ * kvm_ft_async() - something from outside reaches the guest at @s->here
+ * @s: the session
+ * @e: kind, and payload; replay: receives the logged entry
+ *
+ * Return: as kvm_ft_sync().
+ */
+int kvm_ft_async(struct kvm_ft_session *s, struct kvm_ft_entry *e);
+
+/**
+ * kvm_ft_needs_block() - does KVM_FT_RUN have to store or load a block?
+ * @s: the session
+ *
+ * Return: true if so, before the guest runs on.
+ */
+bool kvm_ft_needs_block(const struct kvm_ft_session *s);
+
+/* run.c */
+int kvm_ft_run(struct kvm_ft_session *s, struct kvm_ft_run *run);
+
+/* logfile.c */
+int kvm_ft_log_create(struct kvm_ft_session *s);
+int kvm_ft_log_open(struct kvm_ft_session *s);
+int kvm_ft_log_next_block(struct kvm_ft_session *s);
+int kvm_ft_log_store(struct kvm_ft_session *s);
+int kvm_ft_log_close(struct kvm_ft_session *s);
+
+#endif

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "counter.h"
+#include "replay.h"
+
+#define RF	0x10000
+
+static int checked(int fd, unsigned long cmd, void *arg, const char *what)
+{
+	int r = ioctl(fd, cmd, arg);
+
+	if (r < 0)
+		err(1, "%s", what);
+	return r;
+}
+
+static void open_log(struct replay *r)
+{
+	char path[] = "/tmp/replay-XXXXXX";
+
+	r->log = mkstemp(path);
+	if (r->log < 0)
+		err(1, "%s", path);
+	unlink(path);
+}
+
+static void create_session(struct replay *r)
+{
+	struct kvm_ft_create create = {
+		.vm_fd = r->guest.vm,
+		.vcpu_fd = r->guest.vcpu,
+		.name = "test",
+		.lab_pmu = counter_attr().type,
+	};
+	struct kvm_ft_log log = { .fd = r->log };
+	int dev = open("/dev/kvm-ft", O_RDWR | O_CLOEXEC);
+
+	if (dev < 0)
+		err(1, "/dev/kvm-ft");
+	r->session = checked(dev, KVM_FT_CREATE, &create, "KVM_FT_CREATE");
+	close(dev);
+	checked(r->session, KVM_FT_SET_LOG, &log, "KVM_FT_SET_LOG");
+}
+
+static void begin(struct replay *r, uint32_t role)
+{
+	struct kvm_ft_start start = { .role = role };
+
+	guest_create_irqchip(&r->guest, r->mem_size);
+	r->set_up(r);
+	create_session(r);
+	if (role == KVM_FT_RECORD)
+		start.flags = KVM_FT_START_CHECKING;
+	if (ioctl(r->session, KVM_FT_START, &start))
+		err(1, "KVM_FT_START (reason %u, differs %#x)", start.reason, start.differs);
+}
+
+static void end(struct replay *r)
+{
+	checked(r->session, KVM_FT_STOP, NULL, "KVM_FT_STOP");
+	checked(r->session, KVM_FT_STATUS, &r->status, "KVM_FT_STATUS");
+	close(r->session);
+	r->session = -1;
+}
+
+static void fail(struct replay *r, const char *what)
+{
+	struct kvm_ft_status st;
+
+	ioctl(r->session, KVM_FT_STATUS, &st);
+	errx(1, "%s: state %u, %s (%u); exit reason %u at rip %#llx", what, st.state, st.what,
+	     st.error, r->guest.run->exit_reason, guest_regs(&r->guest).rip);
+}
+
+static int done(struct replay *r)
+{
+	struct kvm_run *run = r->guest.run;
+
+	if (run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
+	    run->io.port == PORT_DONE)
+		return 1;
+	if (!r->on_exit)
+		fail(r, "unexpected exit of the guest");
+	r->on_exit(r);
+	return 0;
+}
+
+static void payload(struct replay *r, uint32_t size)
+{
+	static uint8_t buffer[KVM_FT_DATA_MAX];
+	struct kvm_ft_data data = { .data = (unsigned long)buffer, .size = size };
+
+	checked(r->session, KVM_FT_EVENT, &data, "KVM_FT_EVENT");
+	r->on_landmark(r, &data);
+}
+
+void replay_event(struct replay *r, uint32_t tag, const void *bytes, uint32_t size)
+{
+	struct kvm_ft_data data = {
+		.tag = tag, .data = (unsigned long)bytes, .size = size,
+	};
+
+	checked(r->session, KVM_FT_EVENT, &data, "KVM_FT_EVENT");
+}
+
+void replay_record(struct replay *r)
+{
+	struct kvm_ft_run run;
+
+	open_log(r);
+	begin(r, KVM_FT_RECORD);
+	do {
+		while (ioctl(r->session, KVM_FT_RUN, &run))
+			if (errno != EINTR)
+				fail(r, "recording");
+		if (run.exit == KVM_FT_EXIT_LANDMARK)
+			r->on_landmark(r, NULL);
+		else if (run.exit != KVM_FT_EXIT_KVM)
+			fail(r, "recording ended early");
+	} while (run.exit != KVM_FT_EXIT_KVM || !done(r));
+
+	end(r);
+	r->regs = guest_regs(&r->guest);
+	r->ram = malloc(r->mem_size);
+	if (!r->ram)
+		err(1, "a copy of guest RAM");
+	memcpy(r->ram, r->guest.mem, r->mem_size);
+	guest_destroy(&r->guest);
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+static void arm_zap(struct replay *r)
+{
+	struct itimerval once = { .it_value.tv_usec = r->zap_replay };
+
+	setitimer(ITIMER_REAL, &once, NULL);
+}
+
+static void zap(struct replay *r)
+{
+	mprotect(r->guest.mem, r->mem_size, PROT_READ);
+	mprotect(r->guest.mem, r->mem_size, PROT_READ | PROT_WRITE);
+	arm_zap(r);
+}
+
+static uint32_t run_replay(struct replay *r)
+{
+	struct kvm_ft_run run;
+
+	for (;;) {
+		while (ioctl(r->session, KVM_FT_RUN, &run)) {
+			if (errno != EINTR)
+				fail(r, "replaying");
+			if (r->zap_replay)
+				zap(r);
+		}
+		switch (run.exit) {
+		case KVM_FT_EXIT_EVENT:
+			payload(r, run.event_size);
+			break;
+		case KVM_FT_EXIT_KVM:
+			if (done(r))
+				return run.exit;
+			break;
+		default:
+			return run.exit;
+		}
+	}
+}
+
+uint32_t replay_replay(struct replay *r)
+{
+	struct sigaction action = { .sa_handler = ignore };
+	uint32_t last;
+
+	begin(r, KVM_FT_REPLAY);
+	if (r->warm_replay)
+		madvise(r->guest.mem, r->mem_size, MADV_POPULATE_WRITE);
+	sigaction(SIGALRM, &action, NULL);
+	arm_zap(r);
+	last = run_replay(r);
+	r->zap_replay = 0;
+	arm_zap(r);
+	end(r);
+	return last;
+}
+
+static const char *divergence(struct replay *r)
+{
+	static char text[256];
+	const struct kvm_ft_status *st = &r->status;
+
+	snprintf(text, sizeof(text),
+		 "diverged: %s; log: kind %u progress %llu rip %#llx value %#llx, guest: kind %u progress %llu rip %#llx value %#llx",
+		 st->what, st->logged.kind, st->logged.progress, st->logged.rip, st->logged.value,
+		 st->found.kind, st->found.progress, st->found.rip, st->found.value);
+	return text;
+}
+
+const char *replay_difference(struct replay *r)
+{
+	struct kvm_regs regs = guest_regs(&r->guest);
+	static char text[64];
+	size_t i;
+
+	regs.rflags &= ~RF;
+	r->regs.rflags &= ~RF;
+	if (memcmp(&regs, &r->regs, sizeof(regs)))
+		return "registers differ at the end";
+	for (i = 0; i < r->mem_size; i++) {
+		if (r->guest.mem[i] != r->ram[i]) {
+			snprintf(text, sizeof(text), "RAM differs at %#zx", i);
+			return text;
+		}
+	}
+	return NULL;
+}
+
+void replay_release(struct replay *r)
+{
+	guest_destroy(&r->guest);
+	free(r->ram);
+	close(r->log);
+}
+
+const char *replay_check(struct replay *r)
+{
+	const char *difference;
+	uint32_t last;
+
+	replay_record(r);
+	last = replay_replay(r);
+	if (r->status.state == KVM_FT_STATE_DIVERGED)
+		difference = divergence(r);
+	else if (last != KVM_FT_EXIT_END)
+		difference = "the replay did not come to the end of the log";
+	else
+		difference = replay_difference(r);
+	replay_release(r);
+	return difference;
+}
+
+void replay_set_skid(int skid)
+{
+	FILE *f = fopen("/sys/module/kvm_ft/parameters/skid", "w");
+
+	if (!f || fprintf(f, "%d\n", skid) < 0 || fclose(f))
+		err(1, "parameter skid of kvm-ft");
+}
