@@ -99,8 +99,15 @@ style: ## check the sources: checkpatch, sparse, cppcheck and more (T="check..."
 	@$(DEPS) style build-6.1 build-6.12
 	$(TESTING)/style $(T)
 
+.PHONY: demo
+demo: modules ## show what works today, on two emulated hosts
+	@$(DEPS) selftest lab-$(KERNEL)
+	@$(MAKE) --no-print-directory -C $(TESTING)/demo
+	@$(TESTING)/demo/demo --kernel $(KERNEL)
+
 .PHONY: check
 check: ## all of the above on both kernels; the one command that tests everything
+	@$(DEPS) python
 	@$(TESTING)/check
 
 .PHONY: check-debug

@@ -32,6 +32,7 @@ usage()
 	  debug         the debug kernel: built from source, takes long
 	  user          compiler and libraries for user space
 	  fuzz          clang and libFuzzer
+	  python        the interpreter that the test runners need
 
 	  --dry-run     say what would be done, and do nothing
 	  --upgrade     take the newest kernels the archive has, even if a usable
@@ -325,7 +326,8 @@ prepare()
 		;;
 	build-debug|lab-debug|debug) prepare_debug ;;
 	user) need_packages gcc make libc6-dev ;;
-	fuzz) need_packages clang libclang-rt-14-dev ;;
+	fuzz) need_packages clang libclang-rt-14-dev make ;;
+	python) need_packages python3 ;;
 	esac
 }
 
@@ -333,7 +335,7 @@ check_group()
 {
 	case $1 in
 	build-6.1|build-6.12|build-debug|lab-6.1|lab-6.12|lab-debug) ;;
-	source|selftest|style|kunit|debug|user|fuzz) ;;
+	source|selftest|style|kunit|debug|user|fuzz|python) ;;
 	*) die "no group $1 (see $0 --help)" ;;
 	esac
 }

@@ -29,6 +29,8 @@ static void open_log(struct replay *r)
 {
 	char path[] = "/tmp/replay-XXXXXX";
 
+	if (r->log)
+		return;
 	r->log = mkstemp(path);
 	if (r->log < 0)
 		err(1, "%s", path);

@@ -26,7 +26,7 @@
  * @context: for these functions
  * @zap_replay: drop the host's mappings of guest RAM over and over on replay
  * @warm_replay: touch all guest RAM before replay
- * @log: file of the log
+ * @log: file of the log; 0 for a temporary one
  * @session: descriptor while one is running
  * @guest: the VM, recorded first, then replayed
  * @regs: at the end of the recording
