@@ -69,14 +69,14 @@ static void report(const struct replay *r)
 	       r->status.entries, r->status.bytes, r->status.progress);
 }
 
-static void record(struct replay *r, const char *state)
+static void record_guest(struct replay *r, const char *state)
 {
 	replay_record(r);
 	save(state, &r->regs, r->ram, r->mem_size);
 	report(r);
 }
 
-static void replay(struct replay *r, const char *state)
+static void replay_guest(struct replay *r, const char *state)
 {
 	struct kvm_regs regs;
 
@@ -100,8 +100,8 @@ int main(int argc, char **argv)
 	if (r.log < 0)
 		err(1, "%s", argv[2]);
 	if (recording)
-		record(&r, argv[3]);
+		record_guest(&r, argv[3]);
 	else
-		replay(&r, argv[3]);
+		replay_guest(&r, argv[3]);
 	return 0;
 }
