@@ -92,7 +92,7 @@ static int wake_from_log(struct kvm_ft_session *s, struct kvm_ft_run *run)
 		s->replayer.divergence.logged = s->replayer.next;
 		s->replayer.divergence.found = found;
 	}
-	s->state = KVM_FT_STATE_DIVERGED;
+	kvm_ft_diverged(s);
 	return GO_ON;
 }
 

@@ -23,7 +23,7 @@ void kvm_ft_fail(struct kvm_ft_session *s, int error, const char *what)
 	pr_err("%s: %s (%d)\n", s->name, what, error);
 }
 
-static void report_divergence(struct kvm_ft_session *s)
+void kvm_ft_diverged(struct kvm_ft_session *s)
 {
 	const struct kvm_ft_divergence *d = &s->replayer.divergence;
 
@@ -48,7 +48,7 @@ static int take(struct kvm_ft_session *s, struct kvm_ft_entry *e)
 	int err = kvm_ft_replayer_take(&s->replayer, e);
 
 	if (err == -EILSEQ)
-		report_divergence(s);
+		kvm_ft_diverged(s);
 	else if (err)
 		kvm_ft_fail(s, err, "cannot read the log");
 	return err;
@@ -306,16 +306,19 @@ static long event(struct kvm_ft_session *s, void __user *arg)
 static int replay_value(struct kvm_ft_session *s, struct kvm_ft_data *data, void __user *arg)
 {
 	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_VALUE };
-	int err;
+	int err = 0;
 
-	err = kvm_ft_async(s, &e);
+	if (!s->replayer.have)
+		err = kvm_ft_log_next_block(s);
+	if (err >= 0)
+		err = kvm_ft_async(s, &e);
 	if (err)
 		return err;
 	if (e.tag != data->tag || e.payload_len != data->size) {
 		s->replayer.divergence.what = "tag or size of a value";
 		s->replayer.divergence.logged = e;
 		s->replayer.divergence.found = e;
-		report_divergence(s);
+		kvm_ft_diverged(s);
 		return -EILSEQ;
 	}
 	return put_data(data, &e, arg);

@@ -107,6 +107,14 @@ int kvm_ft_session_create(const struct kvm_ft_create *args);
  */
 void kvm_ft_fail(struct kvm_ft_session *s, int error, const char *what);
 
+/**
+ * kvm_ft_diverged() - end the session, because the guest left the log's path
+ * @s: the session; its replayer's divergence says how
+ *
+ * In the session's thread.
+ */
+void kvm_ft_diverged(struct kvm_ft_session *s);
+
 /* record and replay, in the session's thread (hooks or ioctls) */
 
 /**

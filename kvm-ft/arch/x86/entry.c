@@ -11,13 +11,22 @@
 #include "../../session.h"
 #include "svm.h"
 
-static void notrace intercept(struct vmcb *vmcb, unsigned int bit)
+/* Remembers what it has set, so that nothing of it stays after the exit. */
+static void notrace intercept(struct vmcb *vmcb, unsigned int bit, bool *added)
 {
 	u32 *word = &vmcb->control.intercepts[bit / 32];
 
-	if (*word & BIT(bit % 32))
-		return;
+	*added = !(*word & BIT(bit % 32));
 	*word |= BIT(bit % 32);
+	if (*added)
+		vmcb->control.clean &= ~KVM_FT_VMCB_CLEAN_INTERCEPTS;
+}
+
+static void notrace release(struct vmcb *vmcb, unsigned int bit, bool added)
+{
+	if (!added)
+		return;
+	vmcb->control.intercepts[bit / 32] &= ~BIT(bit % 32);
 	vmcb->control.clean &= ~KVM_FT_VMCB_CLEAN_INTERCEPTS;
 }
 
@@ -116,10 +125,8 @@ void notrace kvm_ft_before_entry(struct kvm_ft_session *s)
 {
 	struct vmcb *vmcb = kvm_ft_vmcb(s->arch.vcpu);
 
-	if (READ_ONCE(s->runner) != current)
-		return;
-	intercept(vmcb, INTERCEPT_RDTSC);
-	intercept(vmcb, INTERCEPT_RDTSCP);
+	intercept(vmcb, INTERCEPT_RDTSC, &s->arch.added_rdtsc);
+	intercept(vmcb, INTERCEPT_RDTSCP, &s->arch.added_rdtscp);
 	s->arch.slot = -1;
 	if (s->arch.approach == KVM_FT_BREAKPOINT)
 		arm(s, vmcb);
@@ -140,6 +147,8 @@ void notrace kvm_ft_after_exit(struct kvm_ft_session *s)
 
 	if (s->arch.model->arm_host_dr7 && (vmcb->save.dr7 & 0xff))
 		set_debugreg(DR7_FIXED_1, 7);
+	release(vmcb, INTERCEPT_RDTSC, s->arch.added_rdtsc);
+	release(vmcb, INTERCEPT_RDTSCP, s->arch.added_rdtscp);
 	if (s->arch.slot < 0)
 		return;
 	vmcb->save.dr7 = s->arch.guest_dr7;

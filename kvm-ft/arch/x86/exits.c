@@ -188,8 +188,6 @@ int kvm_ft_handle_exit(struct kvm_ft_session *s, unsigned int fastpath)
 {
 	int r;
 
-	if (READ_ONCE(s->runner) != current)
-		return kvm_ft_kvm_handle_exit(s, fastpath);
 	if (kvm_ft_locate(s)) {
 		kvm_ft_fail(s, -EIO, "the performance counter was taken away");
 		return ended(s);

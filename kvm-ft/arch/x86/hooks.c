@@ -53,10 +53,16 @@ static struct kvm_ft_session *find_apic(const void *apic)
 }
 
 /*
- * Replacements for KVM's functions.  They run under KVM_RUN of a session's
- * vCPU, which keeps the session and this module; only a vCPU that is being run
- * behind the session's back can find it gone.
+ * Is the current thread in the session's KVM_FT_RUN?  Then the session stays.
+ * A vCPU that is run behind its session's back is left alone: the guest's
+ * progress betrays it.
  */
+static bool notrace runs(struct kvm_ft_session *s)
+{
+	return s && READ_ONCE(s->runner) == current;
+}
+
+/* Replacements for KVM's functions, for threads in KVM_FT_RUN only. */
 static int handle_exit(struct kvm_vcpu *vcpu, unsigned int fastpath)
 {
 	struct kvm_ft_session *s;
@@ -102,7 +108,7 @@ static void notrace hook_handle_exit(struct pt_regs *regs)
 
 	rcu_read_lock();
 	s = find_vcpu((void *)regs->di);
-	if (s && !pass(&s->arch.pass_exit))
+	if (runs(s) && !pass(&s->arch.pass_exit))
 		divert(regs, handle_exit);
 	rcu_read_unlock();
 }
@@ -113,7 +119,7 @@ static void notrace hook_lapic_read(struct pt_regs *regs)
 
 	rcu_read_lock();
 	s = find_apic((void *)regs->di);
-	if (s && READ_ONCE(s->runner) == current && !pass(&s->arch.pass_lapic))
+	if (runs(s) && !pass(&s->arch.pass_lapic))
 		divert(regs, lapic_read);
 	rcu_read_unlock();
 }
@@ -125,7 +131,7 @@ static void notrace hook_timer_expired(struct pt_regs *regs)
 
 	rcu_read_lock();
 	s = find_apic((void *)regs->di);
-	if (s && !(in_task() && READ_ONCE(s->runner) == current && pass(&s->arch.pass_timer)) &&
+	if (s && !(in_task() && runs(s) && pass(&s->arch.pass_timer)) &&
 	    kvm_ft_timer_expired(s))
 		divert(regs, timer_expired);
 	rcu_read_unlock();
@@ -137,7 +143,7 @@ static void notrace hook_before_entry(struct pt_regs *regs)
 
 	rcu_read_lock();
 	s = find_vcpu((void *)regs->di);
-	if (s)
+	if (runs(s))
 		kvm_ft_before_entry(s);
 	rcu_read_unlock();
 }
@@ -148,7 +154,7 @@ static void notrace hook_after_exit(struct pt_regs *regs)
 
 	rcu_read_lock();
 	s = find_vcpu((void *)regs->di);
-	if (s)
+	if (runs(s))
 		kvm_ft_after_exit(s);
 	rcu_read_unlock();
 }

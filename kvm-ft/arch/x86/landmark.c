@@ -29,7 +29,7 @@ static int passed(struct kvm_ft_session *s)
 	int r = kvm_ft_replayer_at(&s->replayer, s->here.progress, s->here.rip, s->here.rcx);
 
 	if (r < 0)
-		s->state = KVM_FT_STATE_DIVERGED;
+		kvm_ft_diverged(s);
 	return r;
 }
 

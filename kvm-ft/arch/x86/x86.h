@@ -77,6 +77,8 @@ enum kvm_ft_approach {
  * @slot: debug register in use with KVM_FT_BREAKPOINT, -1 when none is armed
  * @guest_dr7: the guest's own DR7 while one is armed
  * @resume: step over the breakpoint at the next entry
+ * @added_rdtsc: RDTSC is intercepted for this entry because of us
+ * @added_rdtscp: the same for RDTSCP
  * @retry: looks for a landmark again where the guest stood in a shadow
  * @has_rdtscp: the guest's CPUID has it
  * @pass_exit: the next call of KVM's exit handler is not to be diverted
@@ -98,6 +100,8 @@ struct kvm_ft_arch {
 	int slot;
 	unsigned long guest_dr7;
 	bool resume;
+	bool added_rdtsc;
+	bool added_rdtscp;
 	struct hrtimer retry;
 	bool has_rdtscp;
 	bool pass_exit;

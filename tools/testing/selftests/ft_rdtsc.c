@@ -40,4 +40,21 @@ TEST(values_are_replayed)
 	EXPECT_EQ(3 * 3000 + 1, r.status.entries);
 }
 
+/* With plain KVM_RUN: nothing of the session may be left in the vCPU. */
+static void run_on(struct replay *r)
+{
+	struct kvm_regs regs = guest_regs(&r->guest);
+
+	regs.rip = GUEST_ENTRY;
+	guest_set_regs(&r->guest, &regs);
+	guest_run_to_out(&r->guest, PORT_DONE);
+}
+
+TEST(vm_runs_on_after_stop)
+{
+	struct replay r = { .mem_size = 4 << 20, .set_up = set_up, .after_record = run_on };
+
+	EXPECT_EQ(NULL, replay_check(&r));
+}
+
 TEST_HARNESS_MAIN

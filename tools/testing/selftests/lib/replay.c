@@ -138,6 +138,8 @@ void replay_record(struct replay *r)
 	if (!r->ram)
 		err(1, "a copy of guest RAM");
 	memcpy(r->ram, r->guest.mem, r->mem_size);
+	if (r->after_record)
+		r->after_record(r);
 	guest_destroy(&r->guest);
 }
 

@@ -23,6 +23,8 @@
  *	there are none
  * @on_landmark: called when the guest stands at a landmark (record), or for an
  *	event's payload (replay: @event is what was given to replay_event())
+ * @after_record: called when the session has stopped and the VM is still there;
+ *	NULL for nothing
  * @context: for these functions
  * @zap_replay: drop the host's mappings of guest RAM over and over on replay
  * @warm_replay: touch all guest RAM before replay
@@ -38,6 +40,7 @@ struct replay {
 	void (*set_up)(struct replay *r);
 	void (*on_exit)(struct replay *r);
 	void (*on_landmark)(struct replay *r, const struct kvm_ft_data *event);
+	void (*after_record)(struct replay *r);
 	void *context;
 	int zap_replay;
 	int warm_replay;
