@@ -167,6 +167,17 @@ static int run_guest(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	}
 }
 
+/*
+ * Several entries may share a landmark.  The guest must not run between them:
+ * it would take the first one's interrupt.
+ */
+static bool stands_at_next(struct kvm_ft_session *s)
+{
+	return s->state == KVM_FT_STATE_REPLAYING && kvm_ft_replayer_stops(&s->replayer) &&
+	       kvm_ft_clean_boundary(s) &&
+	       kvm_ft_replayer_at(&s->replayer, s->here.progress, s->here.rip, s->here.rcx) == 1;
+}
+
 static int step(struct kvm_ft_session *s, struct kvm_ft_run *run)
 {
 	int r;
@@ -174,6 +185,14 @@ static int step(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	r = provide_block(s, run);
 	if (r != GO_ON || !active(s))
 		return r;
+	if (kvm_ft_locate(s)) {
+		kvm_ft_fail(s, -EIO, "the performance counter was taken away");
+		return GO_ON;
+	}
+	if (stands_at_next(s)) {
+		s->arch.approach = KVM_FT_FREE;
+		return at_next_entry(s, run);
+	}
 	if (s->halted)
 		return halted(s, run);
 	if (s->state == KVM_FT_STATE_REPLAYING && kvm_ft_approach(s))

@@ -188,7 +188,13 @@ static long start_session(struct kvm_ft_session *s, struct kvm_ft_start *start)
 		return -EINVAL;
 	if (s->state != KVM_FT_STATE_NEW)
 		return -EBUSY;
+	if (!(s->log->f_mode & (start->role == KVM_FT_RECORD ? FMODE_WRITE : FMODE_READ)))
+		return -EBADF;
+	/* KVM's own ioctls must not change what is looked at. */
+	if (mutex_lock_killable(&s->arch.vcpu->mutex))
+		return -EINTR;
 	err = start_role(s, start);
+	mutex_unlock(&s->arch.vcpu->mutex);
 	if (err)
 		return err;
 	err = kvm_ft_hooks_get(s);

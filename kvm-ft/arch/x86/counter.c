@@ -51,8 +51,10 @@ static const struct kvm_ft_counter_model zen_model = {
  */
 int kvm_ft_counter_choose(struct kvm_ft_session *s)
 {
-	if (s->arch.lab_pmu)
+	if (s->arch.lab_pmu && boot_cpu_has(X86_FEATURE_HYPERVISOR))
 		s->arch.model = &lab_model;
+	else if (s->arch.lab_pmu)
+		return -ENODEV;
 	else if (boot_cpu_data.x86_vendor == X86_VENDOR_AMD && boot_cpu_data.x86 >= 0x17)
 		s->arch.model = &zen_model;
 	else
@@ -106,6 +108,10 @@ int kvm_ft_counter_attach(struct kvm_ft_session *s)
 	event = perf_event_create_kernel_counter(&attr, -1, current, overflow, s);
 	if (IS_ERR(event))
 		return PTR_ERR(event);
+	if (s->arch.lab_pmu && strcmp(event->pmu->name, "kvm_ft_lab")) {
+		perf_event_release_kernel(event);
+		return -ENODEV;
+	}
 	s->arch.counter = event;
 	s->arch.counter_task = get_task_struct(current);
 	return 0;

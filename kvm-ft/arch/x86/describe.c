@@ -97,6 +97,8 @@ u32 kvm_ft_refuse_guest(struct kvm_ft_session *s)
 
 	if (atomic_read(&vcpu->kvm->online_vcpus) != 1)
 		return KVM_FT_REFUSED_VCPUS;
+	if (!vcpu->arch.apic)
+		return KVM_FT_REFUSED_IRQCHIP;
 	if (vcpu->kvm->arch.vpit)
 		return KVM_FT_REFUSED_PIT;
 	if (vcpu->guest_debug)

@@ -11,6 +11,9 @@
 #include "../../session.h"
 #include "svm.h"
 
+/* Makes accesses to debug registers fault: not for the host's own. */
+#define DR7_GENERAL_DETECT	BIT(13)
+
 /* Remembers what it has set, so that nothing of it stays after the exit. */
 static void notrace intercept(struct vmcb *vmcb, unsigned int bit, bool *added)
 {
@@ -132,7 +135,7 @@ void notrace kvm_ft_before_entry(struct kvm_ft_session *s)
 		arm(s, vmcb);
 	/* QEMU: VMRUN loads DR7 but leaves the breakpoints as the host has them. */
 	if (s->arch.model->arm_host_dr7 && (vmcb->save.dr7 & 0xff))
-		set_debugreg(vmcb->save.dr7, 7);
+		set_debugreg(vmcb->save.dr7 & ~DR7_GENERAL_DETECT, 7);
 	if (s->state == KVM_FT_STATE_RECORDING && READ_ONCE(s->pending))
 		seek_landmark(s, vmcb);
 }

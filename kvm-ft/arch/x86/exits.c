@@ -193,6 +193,9 @@ int kvm_ft_handle_exit(struct kvm_ft_session *s, unsigned int fastpath)
 		return ended(s);
 	}
 	r = dispatch(s, fastpath);
+	/* A read of the local APIC inside KVM's handler may have diverged. */
+	if (r >= 0 && s->state != KVM_FT_STATE_RECORDING && s->state != KVM_FT_STATE_REPLAYING)
+		return ended(s);
 	if (r != 1)
 		return r;
 	if (s->arch.vcpu->arch.mp_state == KVM_MP_STATE_HALTED)

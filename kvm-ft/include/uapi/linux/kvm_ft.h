@@ -129,6 +129,7 @@ struct kvm_ft_log {
 #define KVM_FT_REFUSED_LOG		14	/* the log is from another setting: @differs */
 #define KVM_FT_REFUSED_MEMORY		15	/* too many memory slots, or misaligned ones */
 #define KVM_FT_REFUSED_NO_CPUID		16	/* KVM_SET_CPUID2 was not called */
+#define KVM_FT_REFUSED_IRQCHIP		17	/* no in-kernel local APIC */
 
 /**
  * struct kvm_ft_start - argument of KVM_FT_START
@@ -165,7 +166,8 @@ struct kvm_ft_start {
  * The VM must be set up and the vCPU not running.
  *
  * Errors: EPERM (the guest or the log is refused, see @reason), EINVAL (no
- * log, unknown role or flags), EBUSY (started already), EBADMSG or
+ * log, unknown role or flags), EBADF (the log is not open for writing or
+ * reading), EINTR (killed while another ioctl of the vCPU ran), EBUSY (started already), EBADMSG or
  * EPROTONOSUPPORT (replay: no log, or one of another version), ENODEV (a
  * function of KVM cannot be hooked; the kernel log names it), and those of
  * writing or reading the log.
