@@ -110,11 +110,24 @@ install_packages()
 		is_known "$package" || update_index
 	done
 	# An old index names versions the archive no longer has: once more then.
-	apt_get install --no-install-recommends -y "$@" >&2 && return
-	[ -z "$updated" ] || die "apt-get install failed (see above)"
-	update_index
-	apt_get install --no-install-recommends -y "$@" >&2 ||
-		die "apt-get install failed (see above)"
+	apt_install "$@" && return
+	if [ -z "$updated" ]; then
+		update_index
+		apt_install "$@" && return
+	fi
+	cat "$apt_log" >&2
+	die "apt-get could not install $*"
+}
+
+# dpkg has a lot to say; it is of interest only if it fails.
+apt_log=
+apt_install()
+{
+	if [ -z "$apt_log" ]; then
+		apt_log=$(mktemp)
+		trap 'rm -f "$apt_log"' EXIT
+	fi
+	apt_get install --no-install-recommends -y "$@" >"$apt_log" 2>&1
 }
 
 need_packages()
@@ -217,15 +230,12 @@ have_image()
 fetch_image()
 {
 	temp=$(mktemp -d "$cache/kernels/.unpack.XXXXXX")
-	# shellcheck disable=SC2064 # expand now
-	trap "rm -rf '$temp'" EXIT INT TERM
 	(cd "$temp" && apt-get -qq download "linux-image-$1" \
 		-o APT::Sandbox::User=root >&2) || { rm -rf "$temp"; return 1; }
 	dpkg-deb -x "$temp"/linux-image-*.deb "$temp/root"
 	rm -rf "$cache/kernels/$1"
 	mv "$temp/root" "$cache/kernels/$1"
 	rm -rf "$temp"
-	trap - EXIT INT TERM
 	have_image "$1" || die "linux-image-$1 holds no kernel: unexpected package layout"
 }
 
@@ -245,6 +255,7 @@ prepare_lab()
 		say "fetching the kernel image $release"
 		[ -z "$dry_run" ] || return 0
 		mkdir -p "$cache/kernels"
+		rm -rf "$cache/kernels"/.unpack.*	# of a run that was cut off
 		if ! fetch_image "$release"; then
 			# The archive has moved on from the installed headers.
 			update_index
