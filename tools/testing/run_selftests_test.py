@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tests of what run-selftests makes of the needs that a test declares."""
+
+import importlib.machinery
+import importlib.util
+import pathlib
+import sys
+import tempfile
+import unittest
+
+SCRIPT = pathlib.Path(__file__).resolve().parent / "run-selftests"
+
+
+def load_script():
+    """The runner as a module, though its name has no suffix."""
+    loader = importlib.machinery.SourceFileLoader("run_selftests", str(SCRIPT))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[loader.name] = module   # dataclasses look it up
+    loader.exec_module(module)
+    return module
+
+
+runner = load_script()
+
+
+class Needs(unittest.TestCase):
+    """Reading the comment at the head of a test."""
+
+    def read(self, *needs):
+        """What a source with these needs declares."""
+        lines = "".join(f" * {need}\n" for need in needs)
+        text = f"/*\n * A test.\n *\n{lines} */\n#include <stdio.h>\n/* lab-timeout: 1 */\n"
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "example.c"
+            path.write_text(text, encoding="utf-8")
+            return runner.Test.read(path)
+
+    def test_defaults(self):
+        """Without needs: no module, nested paging, every kernel."""
+        test = self.read()
+        self.assertEqual((test.name, test.modules, test.paging, test.timeout),
+                         ("example", [], ["nested"], 300))
+        self.assertEqual(test.kernels, list(runner.KERNELS))
+
+    def test_modules_in_order(self):
+        """Several modules, parameters included, stay in order."""
+        test = self.read("lab-module: one skid=100 seed=7", "lab-module: two")
+        self.assertEqual(test.modules, [["one", "skid=100", "seed=7"], ["two"]])
+
+    def test_values(self):
+        """The other needs."""
+        test = self.read("lab-paging: nested strict", "lab-kernel: 6.12 debug", "lab-timeout: 900")
+        self.assertEqual((test.paging, test.kernels, test.timeout),
+                         (["nested", "strict"], ["6.12", "debug"], 900))
+
+    def test_mistakes_are_refused(self):
+        """A need that is misspelt would otherwise go unmet in silence."""
+        for need in ("lab-modul: one", "lab-paging: shadow", "lab-kernel: 5.10", "lab-module:",
+                     "lab-timeout: long"):
+            with self.subTest(need), self.assertRaises(runner.BadTest):
+                self.read(need)
+
+
+class Choice(unittest.TestCase):
+    """Which tests run, and in what order."""
+
+    def setUp(self):
+        self.tests = [runner.Test("a", paging=["nested", "strict"]), runner.Test("b")]
+
+    def names(self, *wanted):
+        """The tests chosen, as they are named on the command line."""
+        return [f"{test.name}:{paging}" for test, paging in runner.choose(self.tests, wanted)]
+
+    def test_all_by_paging_mode(self):
+        """All tests of one mode come before those of the next: one host each."""
+        self.assertEqual(self.names(), ["a:nested", "b:nested", "a:strict"])
+
+    def test_by_name(self):
+        """A name alone means all its modes."""
+        self.assertEqual(self.names("a"), ["a:nested", "a:strict"])
+        self.assertEqual(self.names("a:strict", "b"), ["b:nested", "a:strict"])
+
+    def test_unknown(self):
+        """A name that there is not is an error, not an empty run."""
+        with self.assertRaises(runner.BadTest):
+            self.names("b:strict")
+
+
+if __name__ == "__main__":
+    unittest.main()
