@@ -328,7 +328,7 @@ prepare()
 	source) prepare_source ;;
 	selftest) prepare_selftest ;;
 	style)
-		need_packages sparse cppcheck pyflakes3 python3 shellcheck perl
+		need_packages git sparse cppcheck pyflakes3 python3 shellcheck perl
 		prepare_source
 		;;
 	kunit)
