@@ -109,7 +109,7 @@ FIXTURE_VARIANT_ADD(timer, deadline) {
 FIXTURE_SETUP(timer)
 {
 	if (!getenv("KVM_FT_TIMER"))
-		SKIP(return, "known failure: rarely diverges by one instruction; set KVM_FT_TIMER=1 to run");
+		SKIP(return, "known failure, rarely one instruction off: KVM_FT_TIMER=1 runs it");
 }
 
 FIXTURE_TEARDOWN(timer)
