@@ -252,12 +252,24 @@ class Lab:
         from . import transfer  # pylint: disable=import-outside-toplevel
         transfer.get(self, host, sources, target)
 
+    def attend(self, *hosts):
+        """Keeps hosts, by default all, from resting; until the returned Connection is closed.
+
+        Whoever inherits its descriptor keeps it open, too.
+        """
+        connection = Connection.to(self.folder)
+        connection.request("attend", hosts=list(hosts or self.config["hosts"]))
+        connection.reply()
+        return connection
+
     def client_popen(self, argv, **options):
-        """subprocess.Popen in the client's namespace."""
+        """subprocess.Popen in the client's namespace; no host rests while it runs."""
         path = self.status()["client"]["netns"]
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return subprocess.Popen(argv, preexec_fn=lambda: switch.enter_netns(fd), **options)
+            with self.attend() as attention:
+                return subprocess.Popen(argv, preexec_fn=lambda: switch.enter_netns(fd),
+                                        pass_fds=(attention.sock.fileno(),), **options)
         finally:
             os.close(fd)
 

@@ -31,7 +31,8 @@ def attach(lab, host):
         before = termios.tcgetattr(0)
         tty.setraw(0)
     try:
-        _pump(sock)
+        with lab.attend(host):
+            _pump(sock)
     finally:
         if terminal:
             termios.tcsetattr(0, termios.TCSADRAIN, before)

@@ -12,6 +12,11 @@ from . import frames, qemu
 from .errors import LabError
 from .process import die_with
 
+# A host whose idle time is jumped over is never idle as the machine sees it: with
+# nothing to do, its clock runs as fast as it can. So it is stopped when nobody has
+# asked anything of it for this many seconds.
+REST_AFTER = 3
+
 # States of a host.
 BOOTING, UP, FROZEN, DEAD = "booting", "up", "frozen", "dead"
 
@@ -38,6 +43,9 @@ class Host:
         self._reader_task = None
         self._streams = {}
         self._next_stream = 1
+        self._users = 0  # those who need it to run
+        self._resting = False
+        self._rest_timer = None
 
     # Paths
 
@@ -104,6 +112,8 @@ class Host:
         os.close(self._pidfd)
         status = self._process.wait()
         self._process = self._pidfd = None
+        self._cancel_rest()
+        self._resting = False
         self.state = DEAD
         self.reason = self._killed or self._why(status)
         self._mark(f"host ends: {self.reason}")
@@ -145,7 +155,9 @@ class Host:
     def freeze(self):
         """Stops the emulator; the host's time stands still."""
         self._need(UP)
+        self._cancel_rest()
         self._process.send_signal(signal.SIGSTOP)
+        self._resting = False
         self.state = FROZEN
 
     def thaw(self):
@@ -153,6 +165,39 @@ class Host:
         self._need(FROZEN)
         self._process.send_signal(signal.SIGCONT)
         self.state = UP
+        self._rest_soon()
+
+    # Rest
+
+    def attend(self):
+        """Somebody needs the host to run, until leave()."""
+        self._users += 1
+        self._cancel_rest()
+        if self._resting:
+            self._resting = False
+            self._process.send_signal(signal.SIGCONT)
+
+    def leave(self):
+        """Undoes attend()."""
+        self._users -= 1
+        self._rest_soon()
+
+    def _rest_soon(self):
+        if self._users or self.state != UP or self.config["idle"] != "jump":
+            return
+        self._cancel_rest()
+        self._rest_timer = asyncio.get_running_loop().call_later(REST_AFTER, self._rest)
+
+    def _cancel_rest(self):
+        if self._rest_timer:
+            self._rest_timer.cancel()
+        self._rest_timer = None
+
+    def _rest(self):
+        self._rest_timer = None
+        if self.state == UP and not self._streams:
+            self._resting = True
+            self._process.send_signal(signal.SIGSTOP)
 
     def _need(self, state):
         if self.state == state:
@@ -183,6 +228,7 @@ class Host:
             raise LabError(f"host {self.name} booted with problems: {problem}",
                            f"see {self.console_log}")
         self.state = UP
+        self._rest_soon()
 
     async def _read(self, reader):
         decoder = frames.Decoder()
@@ -194,6 +240,7 @@ class Host:
                 elif handler := self._streams.get(stream):
                     if kind in (frames.EXIT, frames.ERROR):
                         del self._streams[stream]
+                        self.leave()
                     handler(kind, payload)
 
     def _lost(self):
@@ -201,6 +248,7 @@ class Host:
             self._agent.close()
         self._agent = self._reader_task = None
         streams, self._streams = self._streams, {}
+        self._users -= len(streams)
         for handler in streams.values():
             handler(None, self.reason.encode())
 
@@ -213,6 +261,7 @@ class Host:
         stream = self._next_stream
         self._next_stream = self._next_stream % 0xFFFFFFFF + 1
         self._streams[stream] = handler
+        self.attend()
         self.send(stream, frames.EXEC, command)
         return stream
 
@@ -224,7 +273,8 @@ class Host:
     def close_stream(self, stream):
         """Ends a command whose user is gone."""
         self.send(stream, frames.CLOSE)
-        self._streams.pop(stream, None)
+        if self._streams.pop(stream, None):
+            self.leave()
 
     async def run(self, argv, timeout=20):
         """Runs a short command; returns (wait status, output of both kinds)."""

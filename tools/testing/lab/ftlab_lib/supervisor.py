@@ -55,6 +55,8 @@ class Request:
             request = json.loads(payload)
             if request.get("verb") == "exec":
                 await self._exec(request, decoder, pending)
+            elif request.get("verb") == "attend":
+                await self._attend([self.lab.host(name) for name in request["hosts"]])
             else:
                 self._reply(await self.lab.handle(request))
         except ConnectionError:
@@ -66,6 +68,17 @@ class Request:
 
     def _reply(self, value):
         self.writer.write(frames.pack_json(frames.REPLY, value))
+
+    async def _attend(self, hosts):
+        """Keeps hosts from resting until the user hangs up."""
+        for host in hosts:
+            host.attend()
+        try:
+            self._reply({})
+            await self.reader.read(1)
+        finally:
+            for host in hosts:
+                host.leave()
 
     async def _exec(self, request, decoder, pending):
         """Connects the user's frames with those of a command on a host."""
@@ -156,7 +169,11 @@ class Supervisor:
         elif verb == "link":
             if host.state == DEAD:
                 raise LabError(f"host {host.name} is dead", f"ftlab start {host.name}")
-            await links.change(host, request["nic"], request["action"], request["values"])
+            host.attend()
+            try:
+                await links.change(host, request["nic"], request["action"], request["values"])
+            finally:
+                host.leave()
         else:
             raise LabError(f"no verb {verb!r}")
         return self.host_status(host)

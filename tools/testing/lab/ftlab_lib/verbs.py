@@ -235,7 +235,10 @@ def client(args):
     """Becomes a command in the client's namespace."""
     if not args.command:
         raise LabError("no command given", "ftlab client -- CMD ...")
-    path = Lab.attach(args.lab).status()["client"]["netns"]
+    lab = Lab.attach(args.lab)
+    path = lab.status()["client"]["netns"]
+    attention = lab.attend()
+    os.set_inheritable(attention.sock.fileno(), True)  # open as long as the command runs
     switch.enter_netns(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)

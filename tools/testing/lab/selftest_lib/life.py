@@ -116,6 +116,25 @@ def kept_logs(options):
         check(os.path.exists(f"{folder}/a.qemu.log"), "the emulator's log exists")
 
 
+def rest(options):
+    """a host whose idle time is jumped over is stopped while nobody needs it"""
+    with Lab.up(name=unused_name("rest"), idle="jump", **options) as lab:
+        def stopped():
+            with open(f"/proc/{lab.status()['hosts'][0]['pid']}/stat", "rb") as stat:
+                return stat.read().rpartition(b") ")[2].startswith(b"T")
+
+        wait_for(stopped, "the host rests")
+        equal(lab.exec("a", ["echo", "awake"]).stdout, b"awake\n", "output of a command")
+        with lab.client_popen(["sleep", "1000"]) as client:
+            wait_for(lambda: not stopped(), "the host runs for the client")
+            equal(lab.exec("a", ["true"]).status, 0, "a command")
+            client.kill()
+        wait_for(stopped, "the host rests again")
+        lab.freeze("a")
+        lab.thaw("a")
+        equal(lab.exec("a", ["true"]).status, 0, "a command after freeze and thaw")
+
+
 def run_a_command(options):
     """`run` gives the command its lab, passes its status on and scans at the end"""
     script = f"{sys.executable} {FTLAB} exec a -- cat /proc/sys/kernel/hostname; exit 5"
@@ -160,5 +179,5 @@ def failing_boot(options):
         check_gone(name, [])
 
 
-TESTS = (side_by_side, interrupted_up, killed_supervisor, owner_ends, kept_logs, run_a_command,
-         interrupted_run, failing_boot)
+TESTS = (side_by_side, interrupted_up, killed_supervisor, owner_ends, kept_logs, rest,
+         run_a_command, interrupted_run, failing_boot)
