@@ -13,7 +13,9 @@
  *	may execute itself on another run: hence it must count the same).
  *
  * The first two run with the global interrupt flag clear (between CLGI and
- * STGI in svm_vcpu_run()), so nothing can come between them but the guest.
+ * STGI in svm_vcpu_run()), so nothing can come between them but the guest and
+ * what KVM does on its way there and back.  The latter has to take the same
+ * path each time: see steady_path_begin().
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -21,15 +23,18 @@
 #include <linux/kvm_host.h>
 #include <linux/module.h>
 
+#include "../../../kvm-ft/compat/symbols.h"
 #include "lab-pmu.h"
 
 /**
  * struct lab_segment - the guest segment that runs on a CPU
  * @entry_tsc: TSC right before VM entry
+ * @entered: before_entry() was called for it
  * @timer: the interrupting timer was started for it
  */
 struct lab_segment {
 	u64 entry_tsc;
+	bool entered;
 	bool timer;
 };
 
@@ -52,13 +57,40 @@ static u32 notrace interrupt_after(struct kvm_vcpu *vcpu)
 	return distance > U32_MAX ? 0 : distance;
 }
 
+/*
+ * Between the two reads of the TSC KVM tells RCU and lockdep that the guest is
+ * about to run.  How long that takes depends on what they know already:
+ *
+ * RCU notes a quiescent state if somebody waits for one.  Told right before,
+ * nobody does any more: interrupts stay off.
+ *
+ * lockdep looks at each lock that is held.  It is made to look away, as it does
+ * itself while it is at work.
+ */
+static __always_inline void steady_path_begin(void)
+{
+	rcu_note_context_switch(false);
+#ifdef CONFIG_PROVE_LOCKING
+	raw_cpu_inc(lockdep_recursion);
+#endif
+}
+
+static __always_inline void steady_path_end(void)
+{
+#ifdef CONFIG_PROVE_LOCKING
+	raw_cpu_dec(lockdep_recursion);
+#endif
+}
+
 /* Stands in for kvm_wait_lapic_expire(). */
 static noinline void notrace before_entry(struct kvm_vcpu *vcpu)
 {
 	struct lab_segment *s = this_cpu_ptr(&segment);
 	u32 ticks = interrupt_after(vcpu);
 
+	s->entered = true;
 	s->timer = ticks;
+	steady_path_begin();
 	if (ticks)
 		lab_timer_start(ticks);
 	s->entry_tsc = rdtsc();
@@ -87,9 +119,13 @@ static void notrace after_exit(unsigned long ip, unsigned long parent_ip,
 	struct lab_segment *s = this_cpu_ptr(&segment);
 	struct pt_regs *regs = ftrace_get_regs(fregs);
 	u64 ticks = exit_tsc - s->entry_tsc;
+	bool interrupted;
 
-	bool interrupted = s->timer && lab_timer_stop();
-
+	if (!s->entered)
+		return;
+	s->entered = false;
+	steady_path_end();
+	interrupted = s->timer && lab_timer_stop();
 	if (unlikely(lab_raw.vcpu && lab_raw.vcpu == (void *)regs->di))
 		record_raw(ticks, interrupted);
 	else
@@ -110,18 +146,11 @@ static void notrace instruction_retired(unsigned long ip, unsigned long parent_i
 	local_irq_restore(flags);
 }
 
+/* In the order of their installation: each entry into a guest that is seen is left. */
 static struct {
 	const char *symbol;
 	struct ftrace_ops ops;
 } hooks[] = {
-	{
-		.symbol = "kvm_wait_lapic_expire",
-		.ops = {
-			.func = divert_wait,
-			.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
-				 FTRACE_OPS_FL_RECURSION,
-		},
-	},
 	{
 		.symbol = "kvm_load_host_xsave_state",
 		.ops = {
@@ -136,19 +165,32 @@ static struct {
 			.flags = FTRACE_OPS_FL_SAVE_REGS,
 		},
 	},
+	{
+		.symbol = "kvm_wait_lapic_expire",
+		.ops = {
+			.func = divert_wait,
+			.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
+				 FTRACE_OPS_FL_RECURSION,
+		},
+	},
 };
 
+/* By address: for a name, ftrace would compare it with that of each function. */
 static int hook_install(int i)
 {
+	unsigned long ip = kvm_ft_fentry(hooks[i].symbol);
 	int err;
 
-	err = ftrace_set_filter(&hooks[i].ops, (char *)hooks[i].symbol,
-				strlen(hooks[i].symbol), 0);
+	if (!ip)
+		return -ENODEV;
+	err = ftrace_set_filter_ip(&hooks[i].ops, ip, 0, 1);
 	if (!err)
 		err = register_ftrace_function(&hooks[i].ops);
-	if (err)
-		pr_err("cannot hook %s (%d): is kvm loaded, and its function not diverted by somebody else?\n",
+	if (err) {
+		pr_err("cannot hook %s (%d): is it diverted by somebody else?\n",
 		       hooks[i].symbol, err);
+		ftrace_free_filter(&hooks[i].ops);
+	}
 	return err;
 }
 
@@ -177,7 +219,8 @@ static void find_retired_id(void)
  *
  * Process context; may sleep.  Takes a reference on kvm.ko.
  *
- * Return: 0, -ENODEV when kvm is not loaded, or ftrace's error.
+ * Return: 0, -ENODEV when kvm or one of its functions is not there, or ftrace's
+ * error.
  */
 int lab_hooks_install(void)
 {

@@ -42,13 +42,17 @@ static void timer_restore(void *unused)
  *
  * Process context.
  *
- * Return: 0, or -EOPNOTSUPP or -EBUSY with the reason in the kernel log.
+ * Return: 0, or -ENODEV, -EOPNOTSUPP or -EBUSY with the reason in the kernel log.
  */
 int lab_timer_acquire(void)
 {
 	u64 base;
 	u32 lvtt;
 
+	if (!boot_cpu_has(X86_FEATURE_APIC)) {
+		pr_err("the host uses no local APIC; boot it with ACPI or MP tables, without nolapic\n");
+		return -ENODEV;
+	}
 	rdmsrl(MSR_IA32_APICBASE, base);
 	if (base & X2APIC_ENABLE) {
 		pr_err("the local APIC is in x2APIC mode; boot the host with nox2apic\n");

@@ -9,11 +9,11 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/perf_event.h>
 #include <linux/prandom.h>
 
+#include "../../../kvm-ft/compat/symbols.h"
 #include "lab-pmu.h"
 
 #define LAB_PMU_GUEST_INSTRUCTIONS	1
@@ -254,42 +254,16 @@ static struct pmu lab_pmu = {
 	.read = lab_event_read,
 };
 
-/*
- * A kprobe resolves a symbol that is not exported.  Where functions begin with
- * ENDBR64 the probe lies behind it, but a call must land on it.
- */
-static int find_report_overflow(void)
-{
-	static const u8 endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	struct kprobe kp = { .symbol_name = "perf_event_overflow" };
-	u8 *addr;
-	int err;
-
-	err = register_kprobe(&kp);
-	if (err) {
-		pr_err("cannot find perf_event_overflow (%d)\n", err);
-		return err;
-	}
-	addr = (u8 *)kp.addr;
-	unregister_kprobe(&kp);
-	if (!memcmp(addr - sizeof(endbr64), endbr64, sizeof(endbr64)))
-		addr -= sizeof(endbr64);
-	report_overflow = (void *)addr;
-	return 0;
-}
-
 /**
  * lab_pmu_register() - offer the PMU to perf
  *
- * Return: 0, or the error of the kprobe look-up or of perf.
+ * Return: 0, -ENODEV if perf has no perf_event_overflow(), or perf's error.
  */
 int lab_pmu_register(void)
 {
-	int err;
-
-	err = find_report_overflow();
-	if (err)
-		return err;
+	report_overflow = kvm_ft_symbol("perf_event_overflow");
+	if (!report_overflow)
+		return -ENODEV;
 	return perf_pmu_register(&lab_pmu, "kvm_ft_lab", -1);
 }
 
