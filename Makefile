@@ -90,7 +90,7 @@ fuzz: ## fuzz the engine's decoders (SECONDS=60)
 	@$(MAKE) --no-print-directory -C $(TESTING)/fuzz run SECONDS=$(SECONDS)
 
 .PHONY: labtest
-labtest: ## test the lab itself, with emulated hosts (T="name...": only those)
+labtest: modules ## test the lab itself, with emulated hosts (T="name...": only those)
 	@$(DEPS) lab-$(KERNEL)
 	$(TESTING)/lab/selftest --kernel $(KERNEL) $(T)
 

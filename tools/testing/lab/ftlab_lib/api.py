@@ -74,25 +74,29 @@ class Lab:
     @classmethod
     def plan(cls, hosts=("a",), kernel="6.12", name=None, idle=None, paging="nested",
              memory=None, modules=(), append=(), qemu_args=(), logs=None, owner=None,
-             boot_timeout=None):
+             boot_timeout=None, icount=True):
         """Checks what was asked for and returns it as the supervisor's settings.
 
         hosts: names. kernel: "6.12", "6.1", "debug" or a folder. idle: "real" or
-        "jump" (default: "jump" for one host). paging: "nested" or "strict". memory:
+        "jump" (default: "jump" for one host with icount). paging: "nested" or "strict". memory:
         MB per host (default: 1024; 2048 with the debug kernel). modules: further stock
         modules to load. append: words for the kernel command line. qemu_args: words for
         the emulator. logs: folder. owner: a process id; the lab goes down with it.
-        boot_timeout: seconds (default: 120; 600 with the debug kernel).
+        boot_timeout: seconds (default: 120; 600 with the debug kernel). icount: the hosts'
+        time is a count of their instructions; without, it is the real time.
         """
         # Here, since most uses of the class boot nothing: these are slow to import.
         from .initramfs import Initramfs  # pylint: disable=import-outside-toplevel
         from .kernels import Kernel  # pylint: disable=import-outside-toplevel
         hosts = list(hosts)
         check_hosts(hosts)
-        idle = idle or ("jump" if len(hosts) == 1 else "real")
+        idle = idle or ("jump" if len(hosts) == 1 and icount else "real")
         if idle not in IDLE or paging not in PAGING:
             raise LabError(f"idle {idle!r}, paging {paging!r}",
                            f"idle is one of {', '.join(IDLE)}; paging of {', '.join(PAGING)}")
+        if idle == "jump" and not icount:
+            raise LabError("real time cannot be jumped over",
+                           "--idle real, or leave --no-icount out")
         if owner is not None and owner <= 0:
             raise LabError("the owner is a process id")
         memory = memory or (2048 if kernel == "debug" else 1024)
@@ -104,7 +108,8 @@ class Lab:
         words = qemu.module_parameters(initramfs.tree, paging) + list(append)
         return {
             "name": name, "dir": None, "hosts": hosts, "kernel": chosen.name,
-            "release": chosen.release, "idle": idle, "paging": paging, "memory": memory,
+            "release": chosen.release, "idle": idle, "icount": bool(icount),
+            "paging": paging, "memory": memory,
             "append": words, "qemu_args": list(qemu_args),
             "logs": str(pathlib.Path(logs).absolute()) if logs else None,
             "owner": owner, "boot_timeout": boot_timeout,

@@ -41,6 +41,8 @@ def _options_up(parser):
     parser.add_argument("--idle", choices=["real", "jump"],
                         help="idle time passes as it is, or is jumped over "
                              "(default: jump for one host, real for several)")
+    parser.add_argument("--no-icount", action="store_true",
+                        help="the hosts' time is the real one, not a count of instructions")
     parser.add_argument("--paging", choices=["nested", "strict"], default="nested",
                         help="nested: kvm_amd npt=1; strict: shadow paging, npt=0")
     parser.add_argument("--memory", type=int, metavar="MB",

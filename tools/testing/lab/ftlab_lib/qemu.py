@@ -32,10 +32,11 @@ def command(config, host, index):
     append = [*APPEND, *config["append"], f"ftlab.name={host}", f"ftlab.index={index}",
               f"ftlab.hosts={','.join(config['hosts'])}"]
     sleep = "on" if config["idle"] == "real" else "off"
+    clock = ["-icount", f"shift=0,sleep={sleep}"] if config["icount"] else []
     words = [
         "qemu-system-x86_64", "-name", f"ftlab-{config['name']}-{host}",
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-        "-accel", "tcg", "-icount", f"shift=0,sleep={sleep}",
+        "-accel", "tcg", *clock,
         "-cpu", "max", "-smp", "1", "-m", str(config["memory"]),
         "-kernel", config["image"], "-initrd", config["initramfs"], "-append", " ".join(append),
         "-qmp", f"unix:{run}/{host}.qmp,server=on,wait=off",

@@ -191,7 +191,7 @@ class Supervisor:
 
     def status(self):
         """The lab, as `ftlab status -j` shows it."""
-        keys = ("name", "kernel", "idle", "paging", "memory", "logs", "dir")
+        keys = ("name", "kernel", "idle", "icount", "paging", "memory", "logs", "dir")
         return {
             **{key: self.config[key] for key in keys},
             "supervisor": os.getpid(), "uptime": round(time.time() - self.began, 1),

@@ -41,7 +41,7 @@ def _up_options(args):
     return {"hosts": names, "kernel": args.kernel, "name": args.name, "idle": args.idle,
             "paging": args.paging, "memory": args.memory, "modules": args.module,
             "append": args.append, "qemu_args": args.qemu_arg, "logs": args.logs,
-            "boot_timeout": args.boot_timeout}
+            "boot_timeout": args.boot_timeout, "icount": not args.no_icount}
 
 
 def _dry_run(args):
@@ -121,7 +121,7 @@ def status(args):
     if args.json:
         return show_json(info)
     print(f"lab {info['name']}: kernel {info['kernel']}, idle {info['idle']}, "
-          f"paging {info['paging']}, up for {info['uptime']:g} s, logs in {info['logs']}")
+          f"{'' if info['icount'] else 'no icount, '}paging {info['paging']}, up for {info['uptime']:g} s, logs in {info['logs']}")
     for host in info["hosts"]:
         reason = f" ({host['reason']})" if host["reason"] else ""
         print(f"  {host['name']}: {host['state']}{reason}, pid {host['pid'] or '-'}, "

@@ -9,8 +9,9 @@ import sys
 import tempfile
 
 from ftlab_lib import Lab, LabError, state
+from ftlab_lib.paths import BUILD
 
-from . import (FTLAB, check, equal, ftlab, ftlab_start, netns_users, processes_naming,
+from . import (FTLAB, PATIENCE, check, equal, ftlab, ftlab_start, netns_users, processes_naming,
                unused_name, wait_for)
 
 
@@ -179,5 +180,23 @@ def failing_boot(options):
         check_gone(name, [])
 
 
+def refused_without_icount(options):
+    """the exact counter does not load where the TSC counts no instructions, and says why"""
+    module = BUILD / f"modules-{options['kernel']}" / "kvm-ft-lab-pmu.ko"
+    check(module.exists(), f"{module} is not built: make modules KERNEL={options['kernel']}")
+    with Lab.up(name=unused_name("ni"), icount=False, **options) as lab:
+        lab.put("a", [str(module)], "/root/")
+        done = lab.exec("a", ["insmod", f"/root/{module.name}"], timeout=PATIENCE)
+        check(done.status != 0, "it loaded")
+        check(b"No such device" in done.stderr, f"insmod said {done.stderr!r}")
+        said = lab.exec("a", ["dmesg"], check=True).stdout.decode(errors="replace")
+        for text in ("kvm_ft_lab_pmu: the TSC is not an exact instruction count here",
+                     "-icount shift=0"):
+            check(text in said, f"the kernel's log has {text!r}: {said[-500:]!r}")
+        modules = lab.exec("a", ["lsmod"], check=True).stdout
+        check(b"kvm_ft_lab_pmu" not in modules, "it stayed loaded")
+        equal([str(finding) for finding in lab.scan()], [], "kernel reports")
+
+
 TESTS = (side_by_side, interrupted_up, killed_supervisor, owner_ends, kept_logs, rest,
-         run_a_command, interrupted_run, failing_boot)
+         run_a_command, interrupted_run, failing_boot, refused_without_icount)

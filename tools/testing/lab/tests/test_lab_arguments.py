@@ -103,7 +103,7 @@ class Links(unittest.TestCase):
 
 class Emulator(unittest.TestCase):
     CONFIG = {"name": "x", "dir": "/run/ftlab/x", "logs": "/l", "hosts": ["a", "b"],
-              "idle": "jump", "memory": 512, "image": "/k", "initramfs": "/i", "append": ["w"],
+              "idle": "jump", "icount": True, "memory": 512, "image": "/k", "initramfs": "/i", "append": ["w"],
               "qemu_args": ["-s"]}
 
     def test_the_command_says_what_was_asked_for(self):
@@ -118,6 +118,13 @@ class Emulator(unittest.TestCase):
     def test_real_idle_time(self):
         words = qemu.command({**self.CONFIG, "idle": "real"}, "a", 1)
         self.assertEqual(words[words.index("-icount") + 1], "shift=0,sleep=on")
+
+    def test_without_icount(self):
+        words = qemu.command({**self.CONFIG, "idle": "real", "icount": False}, "a", 1)
+        self.assertNotIn("-icount", words)
+        self.assertTrue(cli.parse(["up", "--no-icount"]).no_icount)
+        with self.assertRaisesRegex(LabError, "real time cannot be jumped over"):
+            api.Lab.plan(idle="jump", icount=False)
 
     def test_parameters_that_the_modules_have(self):
         class Tree:
