@@ -23,15 +23,57 @@ void kvm_ft_fail(struct kvm_ft_session *s, int error, const char *what)
 	pr_err("%s: %s (%d)\n", s->name, what, error);
 }
 
+/* Does the log have the registers of the entry that was not met? */
+static bool registers_logged(const struct kvm_ft_session *s)
+{
+	u8 kind = s->replayer.divergence.logged.kind;
+
+	return s->header.flags & KVM_FT_LOG_CHECKING && kind && kind != KVM_FT_KIND_MARK;
+}
+
+static u32 different_registers(const struct kvm_ft_session *s,
+			       const struct kvm_ft_divergence *d)
+{
+	if (!registers_logged(s))
+		return 0;
+	return kvm_ft_different_registers(d->logged.regs, d->found.regs);
+}
+
+static void print_range(const struct kvm_ft_session *s, const struct kvm_ft_divergence *d)
+{
+	if (d->logged.kind == KVM_FT_KIND_RAM_HASH)
+		pr_err("%s: in guest frames %#llx to %#llx, log: %016llx, guest: %016llx\n",
+		       s->name, d->logged.gfn, d->logged.gfn + d->logged.npages - 1,
+		       d->logged.value, d->found.value);
+}
+
+static void print_registers(const struct kvm_ft_session *s, const struct kvm_ft_divergence *d)
+{
+	unsigned long differs = different_registers(s, d);
+	unsigned int i;
+
+	for_each_set_bit(i, &differs, KVM_FT_NR_REGS)
+		pr_err("%s: %s, log: %#llx, guest: %#llx\n", s->name, kvm_ft_register_name(i),
+		       d->logged.regs[i], d->found.regs[i]);
+}
+
 void kvm_ft_diverged(struct kvm_ft_session *s)
 {
-	const struct kvm_ft_divergence *d = &s->replayer.divergence;
+	struct kvm_ft_divergence *d = &s->replayer.divergence;
 
+
+	/* In checking mode as they were at the exit: KVM may have gone on since. */
+	if (s->header.flags & KVM_FT_LOG_CHECKING)
+		memcpy(d->found.regs, s->here.regs, sizeof(d->found.regs));
+	else
+		kvm_ft_registers(s, d->found.regs);
 	WRITE_ONCE(s->state, KVM_FT_STATE_DIVERGED);
 	pr_err("%s: replay diverged at entry %llu: %s; log: %s at progress %llu rip %#llx, guest: %s at progress %llu rip %#llx\n",
 	       s->name, d->logged.ordinal, d->what,
 	       kvm_ft_kind_name(d->logged.kind) ?: "nothing", d->logged.progress, d->logged.rip,
 	       kvm_ft_kind_name(d->found.kind) ?: "nothing", d->found.progress, d->found.rip);
+	print_range(s, d);
+	print_registers(s, d);
 }
 
 static int add(struct kvm_ft_session *s, const struct kvm_ft_entry *e)
@@ -60,7 +102,7 @@ static int log_entry(struct kvm_ft_session *s, struct kvm_ft_entry *e)
 	e->progress = s->here.progress;
 	e->rip = s->here.rip;
 	if (s->header.flags & KVM_FT_LOG_CHECKING)
-		e->reg_hash = s->here.reg_hash;
+		memcpy(e->regs, s->here.regs, sizeof(e->regs));
 	switch (s->state) {
 	case KVM_FT_STATE_RECORDING:
 		return add(s, e);
@@ -389,7 +431,24 @@ static void describe_position(struct kvm_ft_position *p, const struct kvm_ft_ent
 	p->kind = e->kind;
 	p->progress = e->progress;
 	p->rip = e->rip;
-	p->value = e->reg_hash ?: e->value;
+	p->value = e->value;
+	p->gfn = e->gfn;
+	p->npages = e->npages;
+	memcpy(p->regs, e->regs, sizeof(p->regs));
+}
+
+static_assert(KVM_FT_REGS == KVM_FT_NR_REGS);
+
+static void describe_divergence(const struct kvm_ft_session *s, struct kvm_ft_status *st)
+{
+	const struct kvm_ft_divergence *d = &s->replayer.divergence;
+
+	strscpy(st->what, d->what, sizeof(st->what));
+	describe_position(&st->logged, &d->logged);
+	describe_position(&st->found, &d->found);
+	st->logged.has_regs = registers_logged(s);
+	st->found.has_regs = true;
+	st->differs = different_registers(s, d);
 }
 
 static long status(struct kvm_ft_session *s, void __user *arg)
@@ -400,19 +459,14 @@ static long status(struct kvm_ft_session *s, void __user *arg)
 		.progress = s->here.progress,
 		.bytes = s->log_pos,
 	};
-	const struct kvm_ft_divergence *d = &s->replayer.divergence;
 	int i;
 
 	for (i = 0; i < KVM_FT_KIND_LIMIT; i++)
 		st.entries += s->recorder.entries[i] + s->replayer.entries[i];
 	if (st.state == KVM_FT_STATE_FAILED)
 		strscpy(st.what, s->what, sizeof(st.what));
-	if (st.state == KVM_FT_STATE_DIVERGED) {
-		strscpy(st.what, d->what, sizeof(st.what));
-		describe_position(&st.logged, &d->logged);
-		describe_position(&st.found, &d->found);
-		kvm_ft_registers(s, st.regs);
-	}
+	if (st.state == KVM_FT_STATE_DIVERGED)
+		describe_divergence(s, &st);
 	return copy_to_user(arg, &st, sizeof(st)) ? -EFAULT : 0;
 }
 

@@ -131,6 +131,8 @@ static void commit_site(struct kvm_ft_codec *c, const struct kvm_ft_entry *e)
 
 static void commit(struct kvm_ft_codec *c, const struct kvm_ft_entry *e, enum form form)
 {
+	if (kvm_ft_entry_has_regs(c, &kvm_ft_kinds[e->kind]))
+		memcpy(c->regs, e->regs, sizeof(c->regs));
 	if (form == FORM_FULL && (kvm_ft_kinds[e->kind].parts & HAS_RIP))
 		commit_region(c, e->rip);
 	if (kvm_ft_kinds[e->kind].parts & IN_SITES)
@@ -157,7 +159,7 @@ static u8 *put_locator(const struct kvm_ft_codec *c, u8 *p, const struct kvm_ft_
 	return kvm_ft_varint_put(p, kvm_ft_zigzag(e->rip - c->region[region]), 4, head);
 }
 
-/* What comes between the progress and the register hash. */
+/* What comes between the progress and the registers. */
 static u8 *put_parts(const struct kvm_ft_codec *c, u8 *p, const struct kvm_ft_entry *e,
 		     u16 parts)
 {
@@ -204,6 +206,38 @@ static u8 *put_at_next_site(const struct kvm_ft_codec *c, u8 *p,
 	return kvm_ft_varint_put(p, value, 7, 0);
 }
 
+/*
+ * The registers that are not as in the entry before: a map of them, then their
+ * differences.  RFLAGS, which changes most, is the map's lowest bit.  RIP is
+ * held against the entry's own, from which only a segment's base sets it apart.
+ */
+static unsigned int map_bit(unsigned int reg)
+{
+	return (reg + 1) % KVM_FT_NR_REGS;
+}
+
+static u64 expected_reg(const struct kvm_ft_codec *c, const struct kvm_ft_entry *e,
+			unsigned int reg)
+{
+	return reg == KVM_FT_REG_RIP ? e->rip : c->regs[reg];
+}
+
+static u8 *put_regs(const struct kvm_ft_codec *c, u8 *p, const struct kvm_ft_entry *e)
+{
+	unsigned int i;
+	u32 map = 0;
+
+	for (i = 0; i < KVM_FT_NR_REGS; i++)
+		if (e->regs[i] != expected_reg(c, e, i))
+			map |= 1U << map_bit(i);
+	p = kvm_ft_varint_put(p, map, 7, 0);
+	for (i = 0; i < KVM_FT_NR_REGS; i++)
+		if (map & 1U << map_bit(i))
+			p = kvm_ft_varint_put(p, kvm_ft_zigzag(e->regs[i] -
+							       expected_reg(c, e, i)), 7, 0);
+	return p;
+}
+
 int kvm_ft_codec_encode(struct kvm_ft_codec *c, const struct kvm_ft_entry *e,
 			u8 *buf, size_t size)
 {
@@ -219,8 +253,8 @@ int kvm_ft_codec_encode(struct kvm_ft_codec *c, const struct kvm_ft_entry *e,
 		p = put_full(c, p, e);
 	else
 		p = put_at_next_site(c, p, e, form);
-	if (kvm_ft_entry_has_reg_hash(c, &kvm_ft_kinds[e->kind]))
-		p = put_le64(p, e->reg_hash);
+	if (kvm_ft_entry_has_regs(c, &kvm_ft_kinds[e->kind]))
+		p = put_regs(c, p, e);
 
 	len = p - fixed;
 	if (len + e->payload_len > size)
@@ -277,6 +311,24 @@ static void get_parts(const struct kvm_ft_codec *c, struct kvm_ft_cursor *cur,
 	}
 }
 
+static void get_regs(const struct kvm_ft_codec *c, struct kvm_ft_cursor *cur,
+		     struct kvm_ft_entry *e)
+{
+	u32 map = get_u32(cur, (1U << KVM_FT_NR_REGS) - 1);
+	unsigned int i;
+
+	for (i = 0; i < KVM_FT_NR_REGS; i++) {
+		u64 diff = 0;
+
+		if (map & 1U << map_bit(i)) {
+			diff = kvm_ft_varint_get(cur);
+			if (!diff)	/* then its bit would not be set */
+				kvm_ft_cursor_fail(cur, -EBADMSG);
+		}
+		e->regs[i] = expected_reg(c, e, i) + kvm_ft_unzigzag(diff);
+	}
+}
+
 static enum form get_full(const struct kvm_ft_codec *c, struct kvm_ft_cursor *cur,
 			  u8 head, struct kvm_ft_entry *e)
 {
@@ -329,8 +381,8 @@ int kvm_ft_codec_decode(struct kvm_ft_codec *c, const u8 *buf, size_t len,
 		form = get_at_next_site(c, &cur, head, e);
 	else
 		form = get_full(c, &cur, head, e);
-	if (kvm_ft_entry_has_reg_hash(c, &kvm_ft_kinds[e->kind]))
-		e->reg_hash = kvm_ft_cursor_le64(&cur);
+	if (kvm_ft_entry_has_regs(c, &kvm_ft_kinds[e->kind]))
+		get_regs(c, &cur, e);
 	if (e->payload_len)
 		e->payload = kvm_ft_cursor_bytes(&cur, e->payload_len);
 

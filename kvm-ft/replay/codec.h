@@ -25,7 +25,8 @@
  * These numbers are in the log: they are never changed and never reused. 0 and
  * those not listed are refused. Kept free for later: 7-15 more synchronous
  * values, 17-23 more exits that are only checked (port and memory-mapped I/O),
- * 27-39 more asynchronous events, 42-55 more checks, 57-63 more control.
+ * 27-39 more asynchronous events, 42-55 more checks, 57-63 more control. 40 was
+ * a hash of the registers in format 1.
  *
  * @KVM_FT_KIND_RDTSC: RDTSC returned @value
  * @KVM_FT_KIND_RDTSCP: RDTSCP returned @value (TSC_AUX is the guest's own)
@@ -38,7 +39,6 @@
  * @KVM_FT_KIND_EVENT: the VMM delivered @payload, of the kind @tag, here
  * @KVM_FT_KIND_TIMER: the LAPIC timer expired here
  * @KVM_FT_KIND_MARK: nothing asynchronous happens up to this progress; no @rip
- * @KVM_FT_KIND_REG_HASH: @value is the hash of the registers here
  * @KVM_FT_KIND_RAM_HASH: @value is the hash of @npages guest pages from @gfn
  * @KVM_FT_KIND_STOP: recording ended here, @value says why (32 bits)
  */
@@ -53,7 +53,6 @@ enum kvm_ft_kind {
 	KVM_FT_KIND_EVENT		= 24,
 	KVM_FT_KIND_TIMER		= 25,
 	KVM_FT_KIND_MARK		= 26,
-	KVM_FT_KIND_REG_HASH		= 40,
 	KVM_FT_KIND_RAM_HASH		= 41,
 	KVM_FT_KIND_STOP		= 56,
 };
@@ -80,10 +79,15 @@ enum kvm_ft_class {
 #define KVM_FT_ENTRY_RCX	0x01	/* @rcx is part of the landmark (REP) */
 #define KVM_FT_ENTRY_FLAGS	0x01	/* all known flags */
 
+/* Registers of an entry: RAX to R15 in the order of struct kvm_regs, RIP, RFLAGS. */
+#define KVM_FT_NR_REGS		18
+#define KVM_FT_REG_RIP		16
+#define KVM_FT_REG_RFLAGS	17
+
 /* Longest payload of one VALUE or EVENT; more goes into several of them. */
 #define KVM_FT_PAYLOAD_MAX	65536
 /* Upper bound of an encoded entry without its payload, and with it. */
-#define KVM_FT_ENTRY_FIXED_MAX	96
+#define KVM_FT_ENTRY_FIXED_MAX	288
 #define KVM_FT_ENTRY_MAX	(KVM_FT_ENTRY_FIXED_MAX + KVM_FT_PAYLOAD_MAX)
 /* Guest frame numbers are below this: 52 bits of address in 4 KiB pages. */
 #define KVM_FT_GFN_LIMIT	0x10000000000ULL
@@ -95,10 +99,10 @@ enum kvm_ft_class {
  * @progress: guest progress, cumulative since the log began, at this entry;
  *	never less than in the entry before
  * @rip: guest RIP, the register's value; 0 in MARK
- * @rcx: guest RCX, in EVENT and TIMER entries with %KVM_FT_ENTRY_RCX
+ * @rcx: guest RCX, in entries with %KVM_FT_ENTRY_RCX, which EVENT, TIMER,
+ *	RAM_HASH and STOP may have
  * @value: see enum kvm_ft_kind
- * @reg_hash: hash of the registers; in checking mode only, in all kinds but
- *	MARK and REG_HASH
+ * @regs: the registers; in checking mode only, in all kinds but MARK
  * @gfn: first guest frame of a RAM_HASH
  * @npages: how many pages from there, at least 1
  * @payload: bytes of a VALUE or EVENT; decoded entries point into the buffer
@@ -117,7 +121,7 @@ struct kvm_ft_entry {
 	u64 rip;
 	u64 rcx;
 	u64 value;
-	u64 reg_hash;
+	u64 regs[KVM_FT_NR_REGS];
 	u64 gfn;
 	u64 npages;
 	const u8 *payload;
@@ -153,11 +157,12 @@ struct kvm_ft_site {
  * @progress: of the last entry
  * @site_progress: of the last entry that went through the site table
  * @tsc: the last TSC value of any kind
+ * @regs: registers of the last entry, in checking mode
  * @region: recent RIPs in different parts of memory, the latest first
  * @site: exiting instructions, by hash of kind and RIP
  * @next: slot of the site that followed the last two last time
  * @history: hash of the last two sites
- * @checking: entries carry a register hash
+ * @checking: entries carry the registers
  *
  * About 3 KiB; the fields are the codec's own except @ordinal and @progress,
  * which may be read.
@@ -167,6 +172,7 @@ struct kvm_ft_codec {
 	u64 progress;
 	u64 site_progress;
 	u64 tsc;
+	u64 regs[KVM_FT_NR_REGS];
 	u64 region[KVM_FT_REGIONS];
 	struct kvm_ft_site site[KVM_FT_SITES];
 	u8 next[KVM_FT_HISTORIES];
@@ -178,7 +184,7 @@ struct kvm_ft_codec {
  * kvm_ft_codec_init - prepare a codec for a new log
  * @c: the codec
  * @first_ordinal: number of the first entry
- * @checking: entries carry a register hash (kvm_ft_log_header.checking)
+ * @checking: entries carry the registers (%KVM_FT_LOG_CHECKING)
  */
 void kvm_ft_codec_init(struct kvm_ft_codec *c, u64 first_ordinal, bool checking);
 
@@ -235,5 +241,21 @@ const char *kvm_ft_kind_name(unsigned int kind);
  * Return: its class, %KVM_FT_CLASS_NONE if there is no such kind.
  */
 enum kvm_ft_class kvm_ft_kind_class(unsigned int kind);
+
+/**
+ * kvm_ft_kind_has_rcx - may RCX be part of the landmark of this kind?
+ * @kind: enum kvm_ft_kind
+ *
+ * Return: true if so: when the guest stands at a REP instruction, it has to be.
+ */
+bool kvm_ft_kind_has_rcx(unsigned int kind);
+
+/**
+ * kvm_ft_register_name - name of a register, for people
+ * @i: its number in kvm_ft_entry.regs
+ *
+ * Return: for example "RAX"; NULL if there is no such register.
+ */
+const char *kvm_ft_register_name(unsigned int i);
 
 #endif /* KVM_FT_REPLAY_CODEC_H */

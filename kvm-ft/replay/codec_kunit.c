@@ -63,6 +63,7 @@ struct entry_case {
 
 #define FIELDS(...)	{ __VA_ARGS__ }
 #define KIND(k)		.kind = KVM_FT_KIND_##k
+#define REGS(value)	{ [0 ... KVM_FT_NR_REGS - 1] = (value) }
 
 static const struct entry_case valid_cases[] = {
 	{ "rdtsc zero", FIELDS(KIND(RDTSC)) },
@@ -90,19 +91,24 @@ static const struct entry_case valid_cases[] = {
 				  .rcx = U64_MAX) },
 	{ "mark zero", FIELDS(KIND(MARK)) },
 	{ "mark max", FIELDS(KIND(MARK), .progress = U64_MAX) },
-	{ "reg hash", FIELDS(KIND(REG_HASH), .value = U64_MAX, .rip = 5) },
 	{ "ram hash page", FIELDS(KIND(RAM_HASH), .npages = 1) },
 	{ "ram hash last page", FIELDS(KIND(RAM_HASH), .value = U64_MAX, .npages = 1,
 				       .gfn = KVM_FT_GFN_LIMIT - 1) },
 	{ "ram hash all", FIELDS(KIND(RAM_HASH), .npages = KVM_FT_GFN_LIMIT) },
+	{ "ram hash rcx", FIELDS(KIND(RAM_HASH), .npages = 1, .flags = KVM_FT_ENTRY_RCX,
+				 .rcx = 7) },
 	{ "stop zero", FIELDS(KIND(STOP)) },
+	{ "stop rcx", FIELDS(KIND(STOP), .flags = KVM_FT_ENTRY_RCX, .rcx = U64_MAX) },
 	{ "stop max", FIELDS(KIND(STOP), .value = U32_MAX, .progress = U64_MAX) },
 	{ "checking zero", FIELDS(KIND(RDTSC)), true },
-	{ "checking max", FIELDS(KIND(TIMER), .reg_hash = U64_MAX), true },
-	{ "checking longest", FIELDS(KIND(EVENT), .reg_hash = 1, .tag = U32_MAX,
+	{ "checking max", FIELDS(KIND(TIMER), .regs = REGS(U64_MAX)), true },
+	{ "checking far", FIELDS(KIND(RDTSC), .regs = REGS(1ULL << 63)), true },
+	{ "checking one", FIELDS(KIND(RDTSC), .regs = { [5] = 1 }), true },
+	{ "checking rip", FIELDS(KIND(RDTSC), .rip = 9, .regs = { [KVM_FT_REG_RIP] = 9 }), true },
+	{ "checking rflags", FIELDS(KIND(RDTSC), .regs = { [KVM_FT_REG_RFLAGS] = 2 }), true },
+	{ "checking longest", FIELDS(KIND(EVENT), .regs = REGS(1), .tag = U32_MAX,
 				     .payload_len = KVM_FT_PAYLOAD_MAX), true },
 	{ "checking mark", FIELDS(KIND(MARK)), true },
-	{ "checking reg hash", FIELDS(KIND(REG_HASH), .value = 1), true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(valid, valid_cases, name);
@@ -158,6 +164,7 @@ static const struct entry_case invalid_cases[] = {
 	{ "kind 0", FIELDS(.kind = 0) },
 	{ "kind 7", FIELDS(.kind = 7) },
 	{ "kind 17", FIELDS(.kind = 17) },
+	{ "kind 40", FIELDS(.kind = 40) },
 	{ "kind 63", FIELDS(.kind = 63) },
 	{ "kind 64", FIELDS(.kind = 64) },
 	{ "kind 255", FIELDS(.kind = 255) },
@@ -176,15 +183,14 @@ static const struct entry_case invalid_cases[] = {
 	{ "payload in timer", FIELDS(KIND(TIMER), .payload_len = 1) },
 	{ "payload too long", FIELDS(KIND(EVENT), .payload_len = KVM_FT_PAYLOAD_MAX + 1) },
 	{ "range in rdtsc", FIELDS(KIND(RDTSC), .gfn = 1) },
-	{ "pages in reg hash", FIELDS(KIND(REG_HASH), .npages = 1) },
+	{ "pages in timer", FIELDS(KIND(TIMER), .npages = 1) },
 	{ "ram hash of nothing", FIELDS(KIND(RAM_HASH)) },
 	{ "ram hash too long", FIELDS(KIND(RAM_HASH), .npages = KVM_FT_GFN_LIMIT + 1) },
 	{ "ram hash beyond end", FIELDS(KIND(RAM_HASH), .gfn = KVM_FT_GFN_LIMIT - 1,
 					.npages = 2) },
 	{ "ram hash wraps", FIELDS(KIND(RAM_HASH), .gfn = U64_MAX, .npages = 1) },
-	{ "reg hash unasked", FIELDS(KIND(RDTSC), .reg_hash = 1) },
-	{ "reg hash in mark", FIELDS(KIND(MARK), .reg_hash = 1), true },
-	{ "reg hash twice", FIELDS(KIND(REG_HASH), .reg_hash = 1), true },
+	{ "registers unasked", FIELDS(KIND(RDTSC), .regs = { 1 }) },
+	{ "registers in mark", FIELDS(KIND(MARK), .regs = { [KVM_FT_REG_RFLAGS] = 1 }), true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(invalid, invalid_cases, name);
@@ -392,6 +398,23 @@ static void codec_region_is_unique(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, round_trip(test, &e), 3);
 }
 
+/* A register that is not in the map has not changed; one that is, has. */
+static void codec_register_map_is_unique(struct kunit *test)
+{
+	struct kvm_ft_entry e = { KIND(TIMER), .rip = 0x40, .regs = { 5, 6 } };
+
+	set_checking(test->priv, true);
+	e.regs[KVM_FT_REG_RIP] = e.rip;
+	/* Kind, RIP (2), progress, map, two differences. */
+	KUNIT_EXPECT_EQ(test, round_trip(test, &e), 7);
+	e.regs[KVM_FT_REG_RFLAGS] = 0x246;
+	/* RIP takes one byte now; one difference, of two bytes. */
+	KUNIT_EXPECT_EQ(test, round_trip(test, &e), 6);
+	EXPECT_BAD(test, KVM_FT_KIND_TIMER, 0, 0, 0x02, 0);	/* RAX, by 0 */
+	EXPECT_BAD(test, KVM_FT_KIND_TIMER, 0, 0, 0x80, 0x80, 0x10, 2); /* an 19th */
+	KUNIT_EXPECT_EQ(test, round_trip(test, &e), 4);
+}
+
 static void codec_wraps(struct kunit *test)
 {
 	static const u8 back[] = { KVM_FT_KIND_MARK, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -413,6 +436,7 @@ static struct kunit_case codec_cases[] = {
 	KUNIT_CASE(codec_payload_too_long),
 	KUNIT_CASE(codec_form_is_unique),
 	KUNIT_CASE(codec_region_is_unique),
+	KUNIT_CASE(codec_register_map_is_unique),
 	KUNIT_CASE(codec_wraps),
 	KUNIT_CASE_PARAM(codec_random_entries, seed_gen_params),
 	KUNIT_CASE_PARAM(codec_random_bytes, seed_gen_params),

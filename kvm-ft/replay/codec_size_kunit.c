@@ -232,6 +232,29 @@ static void size_events(struct kunit *test)
 	}
 }
 
+/* With the registers, of which an RDTSC in a loop changes three. */
+static void size_rdtsc_checking(struct kunit *test)
+{
+	struct size_test *t = test->priv;
+	int i;
+
+	kvm_ft_codec_init(&t->writer.codec, 0, true);
+	for (i = 0; i < KVM_FT_NR_REGS; i++)
+		t->e.regs[i] = random_u64(&t->seed);
+	for (i = 0; i < ENTRIES; i++) {
+		t->e.kind = KVM_FT_KIND_RDTSC;
+		t->e.rip = USER_TEXT;
+		t->e.progress += 3;
+		t->e.value += 2400;
+		t->e.regs[0] += 2400;
+		t->e.regs[1]--;
+		t->e.regs[KVM_FT_REG_RIP] = t->e.rip;
+		t->e.regs[KVM_FT_REG_RFLAGS] ^= i % 2 ? 0x40 : 0x4;
+		add(test, t);
+	}
+	KUNIT_EXPECT_LE(test, per_thousand(test, t, ENTRIES), 7100ULL);
+}
+
 static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_rdtsc_steady),
 	KUNIT_CASE(size_rdtsc_jitter),
@@ -244,6 +267,7 @@ static struct kunit_case size_cases[] = {
 	KUNIT_CASE(size_timer_in_rep),
 	KUNIT_CASE(size_marks),
 	KUNIT_CASE(size_events),
+	KUNIT_CASE(size_rdtsc_checking),
 	{}
 };
 

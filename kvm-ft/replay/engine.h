@@ -138,12 +138,22 @@ int kvm_ft_replayer_at(struct kvm_ft_replayer *r, u64 progress, u64 rip, u64 rcx
 /**
  * kvm_ft_replayer_take - hold what the guest did against the log
  * @r: the replayer
- * @found: kind, position and register hash as kvm_ft_recorder_add() would get
- *	them; receives the logged entry if they agree
+ * @found: kind, position, registers and, of a check, range and value as
+ *	kvm_ft_recorder_add() would get them; receives the logged entry if they
+ *	agree
  *
  * Return: 0; -EILSEQ if they do not agree, with @r->divergence set; -ENODATA if
  * there is no next entry; -EBADMSG if the block is damaged.
  */
 int kvm_ft_replayer_take(struct kvm_ft_replayer *r, struct kvm_ft_entry *found);
+
+/**
+ * kvm_ft_different_registers - which registers are not the same
+ * @a: %KVM_FT_NR_REGS registers
+ * @b: as many
+ *
+ * Return: bit i is set if those of number i differ.
+ */
+u32 kvm_ft_different_registers(const u64 *a, const u64 *b);
 
 #endif /* KVM_FT_REPLAY_ENGINE_H */

@@ -5,9 +5,9 @@
  */
 #include "entry.h"
 
-#define SITE_PARTS	(HAS_RIP | HAS_REG_HASH | IN_SITES)
+#define SITE_PARTS	(HAS_RIP | HAS_REGS | IN_SITES)
 #define TSC_PARTS	(SITE_PARTS | IS_TSC)
-#define EVENT_PARTS	(HAS_RIP | HAS_RCX | HAS_REG_HASH)
+#define EVENT_PARTS	(HAS_RIP | HAS_RCX | HAS_REGS)
 
 const struct kvm_ft_kind_row kvm_ft_kinds[KVM_FT_KIND_LIMIT] = {
 	[KVM_FT_KIND_RDTSC] = {
@@ -21,7 +21,7 @@ const struct kvm_ft_kind_row kvm_ft_kinds[KVM_FT_KIND_LIMIT] = {
 	[KVM_FT_KIND_LAPIC_TMCCT] = {
 		"lapic_tmcct", KVM_FT_CLASS_SYNC, SITE_PARTS, U32_MAX },
 	[KVM_FT_KIND_VALUE] = {
-		"value", KVM_FT_CLASS_SYNC, HAS_RIP | HAS_REG_HASH | HAS_TAG, 0 },
+		"value", KVM_FT_CLASS_SYNC, HAS_RIP | HAS_REGS | HAS_TAG, 0 },
 	[KVM_FT_KIND_EXIT] = {
 		"exit", KVM_FT_CLASS_SYNC, SITE_PARTS, U32_MAX },
 	[KVM_FT_KIND_EVENT] = {
@@ -30,14 +30,10 @@ const struct kvm_ft_kind_row kvm_ft_kinds[KVM_FT_KIND_LIMIT] = {
 		"timer", KVM_FT_CLASS_ASYNC, EVENT_PARTS, 0 },
 	[KVM_FT_KIND_MARK] = {
 		"mark", KVM_FT_CLASS_ASYNC, 0, 0 },
-	[KVM_FT_KIND_REG_HASH] = {
-		"reg_hash", KVM_FT_CLASS_CHECK, HAS_RIP | HAS_HASH, U64_MAX },
 	[KVM_FT_KIND_RAM_HASH] = {
-		"ram_hash", KVM_FT_CLASS_CHECK,
-		HAS_RIP | HAS_REG_HASH | HAS_HASH | HAS_RANGE, U64_MAX },
+		"ram_hash", KVM_FT_CLASS_CHECK, EVENT_PARTS | HAS_HASH | HAS_RANGE, U64_MAX },
 	[KVM_FT_KIND_STOP] = {
-		"stop", KVM_FT_CLASS_CONTROL,
-		HAS_RIP | HAS_REG_HASH | HAS_VALUE, U32_MAX },
+		"stop", KVM_FT_CLASS_CONTROL, EVENT_PARTS | HAS_VALUE, U32_MAX },
 };
 
 const struct kvm_ft_kind_row *kvm_ft_kind_row(unsigned int kind)
@@ -59,9 +55,37 @@ enum kvm_ft_class kvm_ft_kind_class(unsigned int kind)
 	return row ? row->class : KVM_FT_CLASS_NONE;
 }
 
-bool kvm_ft_entry_has_reg_hash(const struct kvm_ft_codec *c, const struct kvm_ft_kind_row *row)
+bool kvm_ft_kind_has_rcx(unsigned int kind)
 {
-	return c->checking && (row->parts & HAS_REG_HASH);
+	const struct kvm_ft_kind_row *row = kvm_ft_kind_row(kind);
+
+	return row && (row->parts & HAS_RCX);
+}
+
+const char *kvm_ft_register_name(unsigned int i)
+{
+	static const char * const names[KVM_FT_NR_REGS] = {
+		"RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RSP", "RBP",
+		"R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15",
+		[KVM_FT_REG_RIP] = "RIP", [KVM_FT_REG_RFLAGS] = "RFLAGS",
+	};
+
+	return i < KVM_FT_NR_REGS ? names[i] : NULL;
+}
+
+bool kvm_ft_entry_has_regs(const struct kvm_ft_codec *c, const struct kvm_ft_kind_row *row)
+{
+	return c->checking && (row->parts & HAS_REGS);
+}
+
+static bool has_no_regs(const struct kvm_ft_entry *e)
+{
+	int i;
+
+	for (i = 0; i < KVM_FT_NR_REGS; i++)
+		if (e->regs[i])
+			return false;
+	return true;
 }
 
 static bool range_ok(const struct kvm_ft_entry *e, u16 parts)
@@ -91,7 +115,7 @@ bool kvm_ft_entry_ok(const struct kvm_ft_codec *c, const struct kvm_ft_entry *e)
 		return false;
 	if (e->rip && !(row->parts & HAS_RIP))
 		return false;
-	if (e->reg_hash && !kvm_ft_entry_has_reg_hash(c, row))
+	if (!kvm_ft_entry_has_regs(c, row) && !has_no_regs(e))
 		return false;
 	return range_ok(e, row->parts) && payload_ok(e, row->parts);
 }

@@ -8,7 +8,7 @@
 /* What an entry of a kind consists of. */
 #define HAS_RIP		0x01
 #define HAS_RCX		0x02	/* if flagged */
-#define HAS_REG_HASH	0x04	/* in checking mode */
+#define HAS_REGS	0x04	/* in checking mode */
 #define HAS_VALUE	0x08	/* as V(7), up to value_max */
 #define HAS_HASH	0x10	/* value as 8 bytes */
 #define HAS_RANGE	0x20
@@ -29,9 +29,8 @@ extern const struct kvm_ft_kind_row kvm_ft_kinds[KVM_FT_KIND_LIMIT];
 /* The row of a kind that may not exist: then NULL. */
 const struct kvm_ft_kind_row *kvm_ft_kind_row(unsigned int kind);
 
-/* Whether entries of this kind have a register hash in this log. */
-bool kvm_ft_entry_has_reg_hash(const struct kvm_ft_codec *c,
-			       const struct kvm_ft_kind_row *row);
+/* Whether entries of this kind have the registers in this log. */
+bool kvm_ft_entry_has_regs(const struct kvm_ft_codec *c, const struct kvm_ft_kind_row *row);
 
 /* Whether this may be the next entry: the same question for both directions. */
 bool kvm_ft_entry_ok(const struct kvm_ft_codec *c, const struct kvm_ft_entry *e);

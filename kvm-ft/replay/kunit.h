@@ -16,7 +16,7 @@ static inline void expect_same_entry(struct kunit *test, const struct kvm_ft_ent
 	KUNIT_EXPECT_EQ(test, a->rip, b->rip);
 	KUNIT_EXPECT_EQ(test, a->rcx, b->rcx);
 	KUNIT_EXPECT_EQ(test, a->value, b->value);
-	KUNIT_EXPECT_EQ(test, a->reg_hash, b->reg_hash);
+	KUNIT_EXPECT_MEMEQ(test, a->regs, b->regs, sizeof(a->regs));
 	KUNIT_EXPECT_EQ(test, a->gfn, b->gfn);
 	KUNIT_EXPECT_EQ(test, a->npages, b->npages);
 	KUNIT_EXPECT_EQ(test, a->tag, b->tag);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A log of format 1.0, byte by byte. As long as the major version is 1, it is
+ * A log of format 2.0, byte by byte. As long as the major version is 2, it is
  * read to these entries, and these entries are written to these bytes: if this
  * test fails, the format has changed. Documentation/replay-log.rst explains
  * the entries' bytes one by one.
@@ -33,21 +33,29 @@ static const struct kvm_ft_entry entries[] = {
 	  .flags = KVM_FT_ENTRY_RCX, .rcx = 4096 },
 	{ KIND(EVENT), .progress = 900200, .rip = 0x00007f0000001234, .tag = 300,
 	  .payload = payload, .payload_len = 4 },
-	{ KIND(REG_HASH), .progress = 900200, .rip = 0x00007f0000001234,
-	  .value = 0x1122334455667788 },
 	{ KIND(RAM_HASH), .progress = 900200, .rip = 0x00007f0000001234,
 	  .value = 0x99aabbccddeeff00, .gfn = 0x100, .npages = 1024 },
 	{ KIND(STOP), .progress = 900201, .rip = 0x00007f0000001236, .value = 1 },
 };
 
-/* The example header's checksum stands for all its bytes. */
-#define HEADER_CRC	0x2af6a5e3
+/* In checking mode: what has changed of the registers. */
+static const struct kvm_ft_entry checking_entries[] = {
+	{ KIND(RDTSC), .progress = 1000, .rip = 0x401000, .value = 5000000000,
+	  .regs = { 1, [6] = 0x7ffe0000, [KVM_FT_REG_RIP] = 0x401000,
+		    [KVM_FT_REG_RFLAGS] = 0x246 } },
+	{ KIND(TIMER), .progress = 1010, .rip = 0x401010,
+	  .regs = { 0, [6] = 0x7ffe0000, [15] = 1, [KVM_FT_REG_RIP] = 0x401000,
+		    [KVM_FT_REG_RFLAGS] = 0x246 } },
+	{ KIND(STOP), .progress = 1010, .rip = 0x401010, .flags = KVM_FT_ENTRY_RCX, .rcx = 9,
+	  .regs = { 0, [2] = 9, [6] = 0x7ffe0000, [15] = 1, [KVM_FT_REG_RIP] = 0x401010,
+		    [KVM_FT_REG_RFLAGS] = 0x246 } },
+};
 
 static const u8 blocks[] = {
-	0x6b, 0x46, 0x42, 0x01, 0x86, 0x00, 0x00, 0x00,
+	0x6b, 0x46, 0x42, 0x01, 0x7b, 0x00, 0x00, 0x00,
 	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
 	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-	0x13, 0x00, 0x00, 0x00, 0x4b, 0xc2, 0x43, 0x5f,
+	0x12, 0x00, 0x00, 0x00, 0xc5, 0xaa, 0xa1, 0x19,
 	/* rdtsc */
 	0x01, 0x1f, 0xdf, 0xff, 0xff, 0x7e, 0xe8, 0x07, 0x80, 0xc8, 0xaf, 0xa0,
 	0x25,
@@ -82,8 +90,6 @@ static const u8 blocks[] = {
 	/* event */
 	0x18, 0x3c, 0x86, 0x80, 0xe0, 0xff, 0xff, 0xfb, 0x03, 0x4d, 0xac, 0x02,
 	0x04, 0x70, 0x69, 0x6e, 0x67,
-	/* reg_hash */
-	0x28, 0x00, 0x00, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,
 	/* ram_hash */
 	0x29, 0x00, 0x00, 0x00, 0xff, 0xee, 0xdd, 0xcc, 0xbb, 0xaa, 0x99, 0x80,
 	0x02, 0x80, 0x08,
@@ -92,11 +98,59 @@ static const u8 blocks[] = {
 	/* the closing block */
 	0x6b, 0x46, 0x42, 0x02, 0x00, 0x00, 0x00, 0x00,
 	0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-	0x13, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-	0x00, 0x00, 0x00, 0x00, 0x50, 0x23, 0xbb, 0x0a,
+	0x12, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x36, 0x00, 0x0c, 0x74,
 };
 
-#define CLOSING	(sizeof(blocks) - KVM_FT_BLOCK_HEADER)	/* where it begins */
+static const u8 checking_blocks[] = {
+	0x6b, 0x46, 0x42, 0x01, 0x27, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x03, 0x00, 0x00, 0x00, 0xb2, 0x8d, 0xe4, 0xe7,
+	/* rdtsc */
+	0x01, 0x10, 0x80, 0x84, 0x20, 0xe8, 0x07, 0x80, 0xc8, 0xaf, 0xa0, 0x25,
+	0x83, 0x01, 0x02, 0x80, 0x80, 0xf0, 0xff, 0x0f, 0x8c, 0x09,
+	/* timer */
+	0x19, 0x10, 0x02, 0x0a, 0x82, 0x80, 0x0c, 0x01, 0x02, 0x1f,
+	/* stop */
+	0x38, 0x80, 0x00, 0x09, 0x00, 0x08, 0x12,
+	/* the closing block */
+	0x6b, 0x46, 0x42, 0x02, 0x00, 0x00, 0x00, 0x00,
+	0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x03, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0xcc, 0xcb, 0xd4, 0xc6,
+};
+
+/**
+ * struct golden - a log
+ * @name: of the case
+ * @flags: of its header
+ * @header_crc: of the header; stands for all its bytes
+ * @entries: in its one block
+ * @nr_entries: how many
+ * @blocks: that block's bytes, then the closing block's
+ * @closing: where that begins
+ */
+struct golden {
+	const char *name;
+	u32 flags;
+	u32 header_crc;
+	const struct kvm_ft_entry *entries;
+	size_t nr_entries;
+	const u8 *blocks;
+	size_t closing;
+};
+
+#define LOG(e, b)						\
+	.entries = e, .nr_entries = ARRAY_SIZE(e),		\
+	.blocks = b, .closing = sizeof(b) - KVM_FT_BLOCK_HEADER
+
+static const struct golden logs[] = {
+	{ "plain", 0, 0xe386a14f, LOG(entries, blocks) },
+	{ "checking", KVM_FT_LOG_CHECKING, 0xa6627850, LOG(checking_entries, checking_blocks) },
+};
+
+KUNIT_ARRAY_PARAM_DESC(log, logs, name);
 
 struct golden_test {
 	struct kvm_ft_log_header header;
@@ -109,10 +163,12 @@ struct golden_test {
 static int golden_test_init(struct kunit *test)
 {
 	struct golden_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	const struct golden *g = test->param_value;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	test->priv = t;
 	test_header(&t->header);
+	t->header.flags = g->flags;
 	KUNIT_ASSERT_GT(test, kvm_ft_log_writer_init(&t->writer, &t->header, t->header_bytes,
 						     sizeof(t->header_bytes)), 0);
 	return 0;
@@ -120,23 +176,25 @@ static int golden_test_init(struct kunit *test)
 
 static void golden_write(struct kunit *test)
 {
+	const struct golden *g = test->param_value;
 	struct golden_test *t = test->priv;
 	struct kvm_ft_log_writer *w = &t->writer;
 	size_t i;
 
-	KUNIT_EXPECT_EQ(test, t->header.crc, HEADER_CRC);
+	KUNIT_EXPECT_EQ(test, t->header.crc, g->header_crc);
 	KUNIT_ASSERT_EQ(test, kvm_ft_log_writer_begin(w, t->buf, sizeof(t->buf), false), 0);
-	for (i = 0; i < ARRAY_SIZE(entries); i++)
-		KUNIT_ASSERT_EQ(test, kvm_ft_log_writer_append(w, &entries[i]), 0);
-	KUNIT_ASSERT_EQ(test, kvm_ft_log_writer_finish(w), (int)CLOSING);
-	KUNIT_EXPECT_MEMEQ(test, t->buf, blocks, CLOSING);
+	for (i = 0; i < g->nr_entries; i++)
+		KUNIT_ASSERT_EQ(test, kvm_ft_log_writer_append(w, &g->entries[i]), 0);
+	KUNIT_ASSERT_EQ(test, kvm_ft_log_writer_finish(w), (int)g->closing);
+	KUNIT_EXPECT_MEMEQ(test, t->buf, g->blocks, g->closing);
 	KUNIT_ASSERT_EQ(test, kvm_ft_log_writer_close(w, t->buf, sizeof(t->buf)),
 			KVM_FT_BLOCK_HEADER);
-	KUNIT_EXPECT_MEMEQ(test, t->buf, blocks + CLOSING, KVM_FT_BLOCK_HEADER);
+	KUNIT_EXPECT_MEMEQ(test, t->buf, g->blocks + g->closing, KVM_FT_BLOCK_HEADER);
 }
 
 static void golden_read(struct kunit *test)
 {
+	const struct golden *g = test->param_value;
 	struct golden_test *t = test->priv;
 	struct kvm_ft_log_reader *r = &t->reader;
 	struct kvm_ft_entry e;
@@ -144,21 +202,23 @@ static void golden_read(struct kunit *test)
 
 	KUNIT_ASSERT_GT(test, kvm_ft_log_reader_init(r, t->header_bytes,
 						     sizeof(t->header_bytes)), 0);
-	KUNIT_ASSERT_EQ(test, kvm_ft_log_reader_block(r, blocks, sizeof(blocks)),
-			(int)CLOSING);
-	for (i = 0; i < ARRAY_SIZE(entries); i++) {
+	KUNIT_ASSERT_EQ(test, kvm_ft_log_reader_block(r, g->blocks,
+						      g->closing + KVM_FT_BLOCK_HEADER),
+			(int)g->closing);
+	for (i = 0; i < g->nr_entries; i++) {
 		KUNIT_ASSERT_EQ(test, kvm_ft_log_reader_next(r, &e), 1);
-		expect_same_entry(test, &entries[i], &e);
+		expect_same_entry(test, &g->entries[i], &e);
 	}
 	KUNIT_EXPECT_EQ(test, kvm_ft_log_reader_next(r, &e), 0);
-	KUNIT_ASSERT_EQ(test, kvm_ft_log_reader_block(r, blocks + CLOSING, KVM_FT_BLOCK_HEADER),
+	KUNIT_ASSERT_EQ(test, kvm_ft_log_reader_block(r, g->blocks + g->closing,
+						      KVM_FT_BLOCK_HEADER),
 			KVM_FT_BLOCK_HEADER);
 	KUNIT_EXPECT_TRUE(test, r->closed);
 }
 
 static struct kunit_case golden_cases[] = {
-	KUNIT_CASE(golden_write),
-	KUNIT_CASE(golden_read),
+	KUNIT_CASE_PARAM(golden_write, log_gen_params),
+	KUNIT_CASE_PARAM(golden_read, log_gen_params),
 	{}
 };
 

@@ -10,7 +10,7 @@
 #include "env.h"
 
 /* Another major version is refused; a higher minor one only appends to the header. */
-#define KVM_FT_LOG_MAJOR	1
+#define KVM_FT_LOG_MAJOR	2
 #define KVM_FT_LOG_MINOR	0
 
 #define KVM_FT_LOG_SLOTS_MAX	64
@@ -22,7 +22,7 @@
 
 /* Bits of kvm_ft_log_header.flags; unknown ones are refused. */
 #define KVM_FT_LOG_NESTED	0x01	/* nested paging; else strict (shadow) */
-#define KVM_FT_LOG_CHECKING	0x02	/* every entry carries a register hash */
+#define KVM_FT_LOG_CHECKING	0x02	/* every entry carries the registers */
 #define KVM_FT_LOG_FLAGS	0x03
 
 /**

@@ -130,11 +130,12 @@ static void log_longest_entry(struct kunit *test)
 		.payload = payload, .payload_len = KVM_FT_PAYLOAD_MAX,
 	};
 	struct kvm_ft_entry out;
-	int len;
+	int len, i;
 
 	KUNIT_ASSERT_TRUE(test, payload && block);
 	t->header.flags = KVM_FT_LOG_CHECKING;
-	e.reg_hash = U64_MAX;
+	for (i = 0; i < KVM_FT_NR_REGS; i++)
+		e.regs[i] = i == KVM_FT_REG_RIP ? 0 : 1ULL << 63;
 	len = kvm_ft_log_writer_init(&t->writer, &t->header, t->log, LOG_SIZE);
 	KUNIT_ASSERT_GT(test, kvm_ft_log_reader_init(&t->reader, t->log, len), 0);
 	KUNIT_ASSERT_EQ(test, kvm_ft_log_writer_begin(&t->writer, block,

@@ -46,6 +46,17 @@ bool kvm_ft_replayer_stops(const struct kvm_ft_replayer *r)
 	}
 }
 
+u32 kvm_ft_different_registers(const u64 *a, const u64 *b)
+{
+	u32 map = 0;
+	int i;
+
+	for (i = 0; i < KVM_FT_NR_REGS; i++)
+		if (a[i] != b[i])
+			map |= 1U << i;
+	return map;
+}
+
 static int diverged(struct kvm_ft_replayer *r, const struct kvm_ft_entry *found,
 		    const char *what)
 {
@@ -81,9 +92,14 @@ static const char *difference(const struct kvm_ft_replayer *r,
 		return "instruction pointer";
 	if ((r->next.flags & KVM_FT_ENTRY_RCX) && found->rcx != r->next.rcx)
 		return "RCX";
-	if (r->reader.header.flags & KVM_FT_LOG_CHECKING && found->reg_hash != r->next.reg_hash)
-		return "register hash";
-	return NULL;
+	if (r->reader.header.flags & KVM_FT_LOG_CHECKING &&
+	    kvm_ft_different_registers(found->regs, r->next.regs))
+		return "registers";
+	if (kvm_ft_kind_class(found->kind) != KVM_FT_CLASS_CHECK)
+		return NULL;
+	if (found->gfn != r->next.gfn || found->npages != r->next.npages)
+		return "range of RAM";
+	return found->value != r->next.value ? "RAM hash" : NULL;
 }
 
 int kvm_ft_replayer_take(struct kvm_ft_replayer *r, struct kvm_ft_entry *found)

@@ -68,6 +68,7 @@ struct test_guest {
 	u64 seed;
 	u64 progress;
 	u64 tsc;
+	u64 regs[KVM_FT_NR_REGS];
 	bool checking;
 	u8 payload[256];
 };
@@ -85,6 +86,21 @@ static inline void test_guest_init(struct test_guest *g, u64 seed, bool checking
 	random_bytes(&g->seed, g->payload, sizeof(g->payload));
 }
 
+/* A few registers have changed; at times all of them. */
+static inline void test_guest_registers(struct test_guest *g, struct kvm_ft_entry *e)
+{
+	u64 *seed = &g->seed;
+	u32 n = random_below(seed, 4), i;
+
+	for (i = 0; i < n; i++)
+		g->regs[random_below(seed, KVM_FT_NR_REGS)] += random_length(seed);
+	if (!random_below(seed, 50))
+		for (i = 0; i < KVM_FT_NR_REGS; i++)
+			g->regs[i] = random_u64(seed);
+	g->regs[KVM_FT_REG_RIP] = random_below(seed, 4) ? e->rip : random_u64(seed);
+	memcpy(e->regs, g->regs, sizeof(e->regs));
+}
+
 static inline void test_guest_position(struct test_guest *g, struct kvm_ft_entry *e)
 {
 	u64 *seed = &g->seed;
@@ -97,8 +113,8 @@ static inline void test_guest_position(struct test_guest *g, struct kvm_ft_entry
 	e->rip = test_rips[random_below(seed, ARRAY_SIZE(test_rips))];
 	if (kvm_ft_kind_class(e->kind) == KVM_FT_CLASS_ASYNC)
 		e->rip += random_below(seed, random_below(seed, 4) ? 0x1000 : 0x400000);
-	if (g->checking && e->kind != KVM_FT_KIND_REG_HASH)
-		e->reg_hash = random_u64(seed);
+	if (g->checking)
+		test_guest_registers(g, e);
 }
 
 /* An entry of kind @kind that this guest might well produce. */
@@ -123,7 +139,6 @@ static inline void test_guest_entry(struct test_guest *g, u8 kind, struct kvm_ft
 		e->value = (u32)random_length(seed);
 		break;
 	case KVM_FT_KIND_MSR_TSC_DEADLINE:
-	case KVM_FT_KIND_REG_HASH:
 		e->value = random_length(seed);
 		break;
 	case KVM_FT_KIND_RAM_HASH:
@@ -138,8 +153,7 @@ static inline void test_guest_entry(struct test_guest *g, u8 kind, struct kvm_ft
 		e->payload = e->payload_len ? g->payload : NULL;
 		break;
 	}
-	if ((kind == KVM_FT_KIND_EVENT || kind == KVM_FT_KIND_TIMER) &&
-	    random_below(seed, 2)) {
+	if (kvm_ft_kind_has_rcx(kind) && random_below(seed, 2)) {
 		e->flags = KVM_FT_ENTRY_RCX;
 		e->rcx = random_length(seed);
 	}

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Where the guest stands, and whether something may be delivered there. */
-#include <linux/xxhash.h>
-
 #include "../../session.h"
 #include "svm.h"
 
@@ -10,7 +8,7 @@
 /**
  * kvm_ft_registers() - the guest's general registers
  * @s: the session
- * @regs: RAX to R15 in the order of struct kvm_regs, RIP, RFLAGS
+ * @regs: %KVM_FT_NR_REGS of them, as in struct kvm_ft_entry
  *
  * RFLAGS.RF is left out: it is how a breakpoint is stepped over.
  */
@@ -31,14 +29,6 @@ void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs)
 	regs[i] = kvm_get_rflags(vcpu) & ~X86_EFLAGS_RF;
 }
 
-static u64 register_hash(struct kvm_ft_session *s)
-{
-	u64 regs[KVM_FT_NR_REGS];
-
-	kvm_ft_registers(s, regs);
-	return xxh64(regs, sizeof(regs), 0);
-}
-
 /**
  * kvm_ft_locate() - bring @s->here up to date
  * @s: the session, after a VM exit or when the guest does not run
@@ -52,7 +42,7 @@ int kvm_ft_locate(struct kvm_ft_session *s)
 	s->here.rip = kvm_get_linear_rip(vcpu);
 	s->here.rcx = vcpu->arch.regs[VCPU_REGS_RCX];
 	if (s->header.flags & KVM_FT_LOG_CHECKING)
-		s->here.reg_hash = register_hash(s);
+		kvm_ft_registers(s, s->here.regs);
 	return kvm_ft_counter_read(s, &s->here.progress);
 }
 

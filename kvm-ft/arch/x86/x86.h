@@ -10,8 +10,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
-/* Of kvm_ft_registers(). */
-#define KVM_FT_NR_REGS	18
+#include "../../replay/codec.h"
 
 struct kvm_ft_session;
 struct kvm_ft_log_header;
@@ -23,13 +22,13 @@ struct perf_event;
  * @progress: the counter, since the session began
  * @rip: linear address of the next instruction
  * @rcx: RCX
- * @reg_hash: xxh64 of kvm_ft_registers(), in checking mode
+ * @regs: kvm_ft_registers(), in checking mode
  */
 struct kvm_ft_where {
 	u64 progress;
 	u64 rip;
 	u64 rcx;
-	u64 reg_hash;
+	u64 regs[KVM_FT_NR_REGS];
 };
 
 /**

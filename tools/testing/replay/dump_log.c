@@ -33,6 +33,16 @@ static void print_payload(const struct kvm_ft_entry *e)
 	printf("\"");
 }
 
+static void print_registers(const struct kvm_ft_entry *e)
+{
+	int i;
+
+	printf(", \"regs\": [");
+	for (i = 0; i < KVM_FT_NR_REGS; i++)
+		printf("%s%llu", i ? ", " : "", e->regs[i]);
+	printf("]");
+}
+
 static void print_entry(const struct kvm_ft_entry *e)
 {
 	printf("{\"ordinal\": %llu, \"kind\": \"%s\", \"progress\": %llu", e->ordinal,
@@ -47,8 +57,8 @@ static void print_entry(const struct kvm_ft_entry *e)
 		printf(", \"gfn\": %llu, \"npages\": %llu", e->gfn, e->npages);
 	if (e->kind == KVM_FT_KIND_EVENT || e->kind == KVM_FT_KIND_VALUE)
 		print_payload(e);
-	if (reader.codec.checking && has_rip(e) && e->kind != KVM_FT_KIND_REG_HASH)
-		printf(", \"reg_hash\": %llu", e->reg_hash);
+	if (reader.codec.checking && has_rip(e))
+		print_registers(e);
 	printf("}\n");
 }
 

@@ -24,10 +24,10 @@ KINDS = {
     1: ("rdtsc", "ST"), 2: ("rdtscp", "ST"), 3: ("msr_tsc", "ST"),
     4: ("msr_tsc_deadline", "S"), 5: ("lapic_tmcct", "S"), 6: ("value", "RP"),
     16: ("exit", "S"), 24: ("event", "RCP"), 25: ("timer", "RC"), 26: ("mark", ""),
-    40: ("reg_hash", "RH"), 41: ("ram_hash", "RHG"), 56: ("stop", "RV"),
+    41: ("ram_hash", "RCHG"), 56: ("stop", "RCV"),
 }
 BELOW_32_BITS = ("lapic_tmcct", "exit", "stop")
-NO_REG_HASH = ("mark", "reg_hash")
+REGISTERS, RIP = 18, 16
 
 
 class Torn(Exception):
@@ -118,6 +118,7 @@ class Context:
         self.checking = checking
         self.progress = self.site_progress = self.tsc = self.history = 0
         self.region = [0] * 4
+        self.regs = [0] * REGISTERS
         self.site = [Site() for _ in range(64)]
         self.next = [0] * 256
 
@@ -160,6 +161,7 @@ class Context:
             self.region = [entry["rip"]] + self.region[:near] + self.region[near + 1:]
         if "S" in parts:
             self._after_site(kind, entry)
+        self.regs = entry.get("regs", self.regs)
         self.progress = entry["progress"]
 
     def _after_site(self, kind, entry):
@@ -225,13 +227,28 @@ def full_entry(context, data):
     return kind, entry, "full"
 
 
+def read_registers(context, data, rip):
+    """All registers of an entry at rip."""
+    changed, regs = data.varint()[0], list(context.regs)
+    if changed >> REGISTERS:
+        raise Corrupt("a register that does not exist")
+    regs[RIP] = rip
+    for i in range(REGISTERS):
+        if changed & 1 << (i + 1) % REGISTERS:
+            difference = data.varint()[0]
+            if not difference:
+                raise Corrupt("a register that changed by nothing")
+            regs[i] = regs[i] + unzigzag(difference) & MASK
+    return regs
+
+
 def read_entry(context, data):
     """The next entry."""
     predicted = data.at < len(data.data) and data.data[data.at] & 0xC0
     kind, entry, form = (predicted_entry if predicted else full_entry)(context, data)
     kind_name = KINDS[kind][0]
-    if context.checking and kind_name not in NO_REG_HASH:
-        entry["reg_hash"] = data.le64()
+    if context.checking and KINDS[kind][1]:
+        entry["regs"] = read_registers(context, data, entry["rip"])
     if "payload" in entry:
         entry["payload"] = data.take(entry["payload"]).hex()
     if not context.progress <= entry["progress"] <= MASK:
@@ -277,7 +294,7 @@ def read_header(log):
     if len(log) < 16:
         raise Torn("ends within the header")
     major, minor, length = struct.unpack_from("<HHI", log, 8)
-    if major != 1:
+    if major != 2:
         raise Corrupt(f"unknown version {major}.{minor}")
     if not HEADER_FIXED <= length <= HEADER_MAX:
         raise Corrupt("length of the header")

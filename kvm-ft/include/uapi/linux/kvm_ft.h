@@ -106,7 +106,7 @@ struct kvm_ft_log {
 #define KVM_FT_REPLAY		2
 
 /* kvm_ft_start.flags */
-/* Log a hash of the registers with each entry. */
+/* Checking mode: log the registers with each entry, and compare them on replay. */
 #define KVM_FT_START_CHECKING	(1U << 0)
 
 /*
@@ -273,20 +273,29 @@ struct kvm_ft_data {
 #define KVM_FT_STATE_DIVERGED	4
 #define KVM_FT_STATE_FAILED	5
 
+/* Registers in kvm_ft_position: RAX..R15 in the order of struct kvm_regs, RIP, RFLAGS. */
+#define KVM_FT_REGS		18
+
 /**
  * struct kvm_ft_position - a guest position and what is expected or found there
  * @kind: of log entry
- * @pad: 0
+ * @has_regs: @regs is known: always of the guest, of the log in checking mode
  * @progress: guest progress
  * @rip: linear address of the next instruction
- * @value: of the entry; the register hash where that differs
+ * @value: of the entry
+ * @gfn: with a hash of RAM, the first guest frame of its range
+ * @npages: and the number of pages in it
+ * @regs: the registers; RFLAGS without RF
  */
 struct kvm_ft_position {
 	__u32 kind;
-	__u32 pad;
+	__u32 has_regs;
 	__u64 progress;
 	__u64 rip;
 	__u64 value;
+	__u64 gfn;
+	__u64 npages;
+	__u64 regs[KVM_FT_REGS];
 };
 
 /**
@@ -297,9 +306,11 @@ struct kvm_ft_position {
  * @bytes: of the log, written or consumed
  * @progress: guest progress at the last VM exit that kvm-ft looked at
  * @what: what differed, as text; empty unless @state is DIVERGED or FAILED
+ * @differs: with DIVERGED, bit i is set if regs[i] of @logged and @found are
+ *	known and differ; they may do so where @what is something else, too
+ * @pad: 0
  * @logged: with DIVERGED, what the log has
  * @found: with DIVERGED, what the guest did
- * @regs: with DIVERGED, RAX..R15 (in the order of struct kvm_regs), RIP, RFLAGS
  */
 struct kvm_ft_status {
 	__u32 state;
@@ -308,9 +319,10 @@ struct kvm_ft_status {
 	__u64 bytes;
 	__u64 progress;
 	char what[64];
+	__u32 differs;
+	__u32 pad;
 	struct kvm_ft_position logged;
 	struct kvm_ft_position found;
-	__u64 regs[18];
 };
 
 /* KVM_FT_STATUS (on a session; struct kvm_ft_status, written) */
