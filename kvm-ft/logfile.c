@@ -62,6 +62,25 @@ int kvm_ft_log_store(struct kvm_ft_session *s)
 }
 
 /**
+ * kvm_ft_log_room() - make room for the next entries
+ * @s: a recording session
+ * @payload: bytes of payload that the next entry will have
+ *
+ * Return: 0, or a negative errno after which the session has ended.
+ */
+int kvm_ft_log_room(struct kvm_ft_session *s, size_t payload)
+{
+	int err;
+
+	if (!kvm_ft_recorder_full(&s->recorder, payload))
+		return 0;
+	err = kvm_ft_log_store(s);
+	if (err)
+		kvm_ft_fail(s, err, "cannot write the log");
+	return err;
+}
+
+/**
  * kvm_ft_log_close() - store the last block and complete the log
  * @s: a recording session
  *

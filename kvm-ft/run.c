@@ -31,9 +31,13 @@ static int record_timer(struct kvm_ft_session *s)
 /* Record: the guest stands at a landmark, with something pending. */
 static int at_landmark(struct kvm_ft_session *s, struct kvm_ft_run *run)
 {
+	if (test_and_clear_bit(KVM_FT_PENDING_DUE, &s->pending)) {
+		if (kvm_ft_intervals_record(s))
+			return GO_ON;	/* and find that the session has ended */
+	}
 	if (test_and_clear_bit(KVM_FT_PENDING_TIMER, &s->pending)) {
 		if (record_timer(s))
-			return GO_ON;	/* and find that the session has ended */
+			return GO_ON;
 	}
 	if (!test_and_clear_bit(KVM_FT_PENDING_KICK, &s->pending))
 		return GO_ON;
@@ -51,6 +55,9 @@ static int at_next_entry(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	case KVM_FT_KIND_TIMER:
 		if (!kvm_ft_async(s, &e))
 			kvm_ft_kvm_deliver_timer(s);
+		return GO_ON;
+	case KVM_FT_KIND_RAM_HASH:
+		kvm_ft_ram_replay(s);
 		return GO_ON;
 	case KVM_FT_KIND_EVENT:
 		run->exit = KVM_FT_EXIT_EVENT;
@@ -115,11 +122,7 @@ static int provide_block(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	int r;
 
 	if (s->state == KVM_FT_STATE_RECORDING) {
-		if (!kvm_ft_recorder_full(&s->recorder, 0))
-			return GO_ON;
-		r = kvm_ft_log_store(s);
-		if (r)
-			kvm_ft_fail(s, r, "cannot write the log");
+		kvm_ft_log_room(s, 0);
 		return GO_ON;
 	}
 	if (s->replayer.have)
@@ -197,6 +200,13 @@ static int step(struct kvm_ft_session *s, struct kvm_ft_run *run)
 		return halted(s, run);
 	if (s->state == KVM_FT_STATE_REPLAYING && kvm_ft_approach(s))
 		return GO_ON;
+	if (s->state == KVM_FT_STATE_RECORDING) {
+		r = kvm_ft_intervals_arm(s);
+		if (r) {
+			kvm_ft_fail(s, r, "cannot set the counter's period");
+			return GO_ON;
+		}
+	}
 	return run_guest(s, run);
 }
 

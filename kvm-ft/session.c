@@ -61,7 +61,6 @@ void kvm_ft_diverged(struct kvm_ft_session *s)
 {
 	struct kvm_ft_divergence *d = &s->replayer.divergence;
 
-
 	/* In checking mode as they were at the exit: KVM may have gone on since. */
 	if (s->header.flags & KVM_FT_LOG_CHECKING)
 		memcpy(d->found.regs, s->here.regs, sizeof(d->found.regs));
@@ -100,8 +99,9 @@ static int take(struct kvm_ft_session *s, struct kvm_ft_entry *e)
 static int log_entry(struct kvm_ft_session *s, struct kvm_ft_entry *e)
 {
 	e->progress = s->here.progress;
-	e->rip = s->here.rip;
-	if (s->header.flags & KVM_FT_LOG_CHECKING)
+	if (e->kind != KVM_FT_KIND_MARK)
+		e->rip = s->here.rip;
+	if (s->header.flags & KVM_FT_LOG_CHECKING && e->kind != KVM_FT_KIND_MARK)
 		memcpy(e->regs, s->here.regs, sizeof(e->regs));
 	switch (s->state) {
 	case KVM_FT_STATE_RECORDING:
@@ -129,7 +129,7 @@ int kvm_ft_async(struct kvm_ft_session *s, struct kvm_ft_entry *e)
 {
 	bool replaying = s->state == KVM_FT_STATE_REPLAYING;
 
-	if (e->kind == KVM_FT_KIND_TIMER || e->kind == KVM_FT_KIND_EVENT) {
+	if (kvm_ft_kind_has_rcx(e->kind)) {
 		/* Looked at on both sides: it may set accessed bits. */
 		if (kvm_ft_in_string_instruction(s)) {
 			e->flags |= KVM_FT_ENTRY_RCX;
@@ -186,7 +186,7 @@ static int start_replay(struct kvm_ft_session *s, struct kvm_ft_start *start)
 {
 	int err;
 
-	if (start->flags)
+	if (start->flags || start->ram_hash_interval || start->mark_interval)
 		return -EINVAL;
 	err = kvm_ft_log_open(s);
 	if (err)
@@ -217,7 +217,8 @@ static int start_role(struct kvm_ft_session *s, struct kvm_ft_start *start)
 		return start_replay(s, start);
 	if (start->flags & KVM_FT_START_CHECKING)
 		s->header.flags |= KVM_FT_LOG_CHECKING;
-	return kvm_ft_log_create(s);
+	err = kvm_ft_intervals_set(s, start);
+	return err ?: kvm_ft_log_create(s);
 }
 
 static long start_session(struct kvm_ft_session *s, struct kvm_ft_start *start)
@@ -285,7 +286,7 @@ static int record_data(struct kvm_ft_session *s, struct kvm_ft_entry *e,
 		       const struct kvm_ft_data *data)
 {
 	void *payload;
-	int err = 0;
+	int err;
 
 	if (data->size > KVM_FT_DATA_MAX)
 		return -EINVAL;
@@ -295,11 +296,7 @@ static int record_data(struct kvm_ft_session *s, struct kvm_ft_entry *e,
 	e->tag = data->tag;
 	e->payload = payload;
 	e->payload_len = data->size;
-	if (kvm_ft_recorder_full(&s->recorder, data->size)) {
-		err = kvm_ft_log_store(s);
-		if (err)
-			kvm_ft_fail(s, err, "cannot write the log");
-	}
+	err = kvm_ft_log_room(s, data->size);
 	if (!err)
 		err = kvm_ft_async(s, e);
 	kvfree(payload);
@@ -400,9 +397,14 @@ static void kick(struct kvm_ft_session *s)
 static int finish_recording(struct kvm_ft_session *s)
 {
 	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_STOP };
-	int err;
+	int err = 0;
 
-	err = kvm_ft_async(s, &e);
+	if (s->ram.interval)
+		err = kvm_ft_ram_record_all(s);
+	if (!err)
+		err = kvm_ft_log_room(s, 0);
+	if (!err)
+		err = kvm_ft_async(s, &e);
 	if (!err) {
 		err = kvm_ft_log_close(s);
 		if (err)
@@ -419,6 +421,8 @@ static long stop(struct kvm_ft_session *s)
 		return -EINVAL;
 	if (s->state == KVM_FT_STATE_RECORDING)
 		err = finish_recording(s);
+	if (err == -EINTR && active(s))
+		return err;
 	if (active(s))
 		WRITE_ONCE(s->state, KVM_FT_STATE_STOPPED);
 	kvm_ft_hooks_put(s);

@@ -24,6 +24,7 @@
 /* Bits of kvm_ft_session.pending. */
 #define KVM_FT_PENDING_TIMER	0	/* the guest's LAPIC timer has expired */
 #define KVM_FT_PENDING_KICK	1	/* the VMM wants a landmark */
+#define KVM_FT_PENDING_DUE	2	/* the counter says that an interval is over */
 
 /**
  * enum kvm_ft_leave - why a hook made KVM_RUN return to KVM_FT_RUN
@@ -42,6 +43,24 @@ enum kvm_ft_leave {
 	KVM_FT_LEAVE_LANDMARK,
 	KVM_FT_LEAVE_STOP,
 	KVM_FT_LEAVE_ENDED,
+};
+
+/**
+ * struct kvm_ft_ram - hashes of guest RAM, when recording
+ * @interval: progress between two of them, 0 for none
+ * @due: progress at which the next one is
+ * @slot: index in the header of the slot whose turn it is
+ * @page: the first page in it that is next
+ * @left: pieces that the recording's end has yet to hash
+ * @stopped_at: progress at that end
+ */
+struct kvm_ft_ram {
+	u64 interval;
+	u64 due;
+	u32 slot;
+	u64 page;
+	u64 left;
+	u64 stopped_at;
 };
 
 /**
@@ -64,6 +83,10 @@ enum kvm_ft_leave {
  * @leave: set by the hooks, read by KVM_FT_RUN
  * @halted: the guest has executed HLT and nothing woke it yet
  * @at_landmark: events may be delivered (record)
+ * @ram: hashes of guest RAM
+ * @mark_interval: progress without an entry after which a mark is recorded
+ * @armed: the counter will overflow when an interval is over; cleared by that,
+ *	in any context
  * @pending: KVM_FT_PENDING_* bits, atomic
  * @wait: woken when a bit of @pending is set
  * @here: where the guest was at the last exit
@@ -88,6 +111,9 @@ struct kvm_ft_session {
 	enum kvm_ft_leave leave;
 	bool halted;
 	bool at_landmark;
+	struct kvm_ft_ram ram;
+	u64 mark_interval;
+	bool armed;
 	unsigned long pending;
 	wait_queue_head_t wait;
 	struct kvm_ft_where here;
@@ -146,6 +172,18 @@ int kvm_ft_async(struct kvm_ft_session *s, struct kvm_ft_entry *e);
  */
 bool kvm_ft_needs_block(const struct kvm_ft_session *s);
 
+/* interval.c: record; see there */
+int kvm_ft_intervals_set(struct kvm_ft_session *s, const struct kvm_ft_start *start);
+int kvm_ft_intervals_arm(struct kvm_ft_session *s);
+void kvm_ft_intervals_due(struct kvm_ft_session *s);
+int kvm_ft_intervals_record(struct kvm_ft_session *s);
+int kvm_ft_mark(struct kvm_ft_session *s);
+
+/* ramhash.c: see there */
+int kvm_ft_ram_record(struct kvm_ft_session *s);
+int kvm_ft_ram_record_all(struct kvm_ft_session *s);
+int kvm_ft_ram_replay(struct kvm_ft_session *s);
+
 /* run.c */
 int kvm_ft_run(struct kvm_ft_session *s, struct kvm_ft_run *run);
 
@@ -154,6 +192,7 @@ int kvm_ft_log_create(struct kvm_ft_session *s);
 int kvm_ft_log_open(struct kvm_ft_session *s);
 int kvm_ft_log_next_block(struct kvm_ft_session *s);
 int kvm_ft_log_store(struct kvm_ft_session *s);
+int kvm_ft_log_room(struct kvm_ft_session *s, size_t payload);
 int kvm_ft_log_close(struct kvm_ft_session *s);
 
 #endif

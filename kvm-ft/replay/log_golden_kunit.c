@@ -141,13 +141,12 @@ struct golden {
 	size_t closing;
 };
 
-#define LOG(e, b)						\
-	.entries = e, .nr_entries = ARRAY_SIZE(e),		\
-	.blocks = b, .closing = sizeof(b) - KVM_FT_BLOCK_HEADER
-
 static const struct golden logs[] = {
-	{ "plain", 0, 0xe386a14f, LOG(entries, blocks) },
-	{ "checking", KVM_FT_LOG_CHECKING, 0xa6627850, LOG(checking_entries, checking_blocks) },
+	{ "plain", 0, 0xe386a14f, entries, ARRAY_SIZE(entries),
+	  blocks, sizeof(blocks) - KVM_FT_BLOCK_HEADER },
+	{ "checking", KVM_FT_LOG_CHECKING, 0xa6627850,
+	  checking_entries, ARRAY_SIZE(checking_entries),
+	  checking_blocks, sizeof(checking_blocks) - KVM_FT_BLOCK_HEADER },
 };
 
 KUNIT_ARRAY_PARAM_DESC(log, logs, name);

@@ -70,6 +70,8 @@ static void overflow(struct perf_event *event, struct perf_sample_data *data,
 	struct kvm_ft_session *s = event->overflow_handler_context;
 
 	WRITE_ONCE(s->arch.overflowed, true);
+	if (READ_ONCE(s->state) == KVM_FT_STATE_RECORDING)
+		kvm_ft_intervals_due(s);
 }
 
 static void detach(struct kvm_ft_session *s)
@@ -112,6 +114,7 @@ int kvm_ft_counter_attach(struct kvm_ft_session *s)
 		perf_event_release_kernel(event);
 		return -ENODEV;
 	}
+	WRITE_ONCE(s->armed, false);
 	s->arch.counter = event;
 	s->arch.counter_task = get_task_struct(current);
 	return 0;

@@ -137,15 +137,34 @@ struct kvm_ft_log {
  * @flags: KVM_FT_START_*; on replay the log decides, and it must be 0
  * @reason: out: KVM_FT_REFUSED_*
  * @differs: out: with KVM_FT_REFUSED_LOG, KVM_FT_DIFFERS_* bits
+ * @ram_hash_interval: record, with KVM_FT_START_CHECKING: guest progress between
+ *	two hashes of RAM; 0 for none
+ * @mark_interval: record: guest progress without a log entry after which a mark
+ *	is logged, which says that nothing happened; 0 for the module parameter
+ *	of that name
  * @pad: 0
+ *
+ * Intervals are at least KVM_FT_INTERVAL_MIN and at most KVM_FT_INTERVAL_MAX; on
+ * replay both must be 0.
+ *
+ * Each hash covers up to 16 MiB, which bounds the pause of the guest; the next
+ * one covers the memory that follows.  KVM_FT_STOP hashes all of it (unless the
+ * guest is just reading from a device).  A replay stops at each of them and
+ * compares; if they differ it has diverged, "RAM hash", and
+ * kvm_ft_status.logged has the range.
  */
 struct kvm_ft_start {
 	__u32 role;
 	__u32 flags;
 	__u32 reason;
 	__u32 differs;
-	__u64 pad[4];
+	__u64 ram_hash_interval;
+	__u64 mark_interval;
+	__u64 pad[2];
 };
+
+#define KVM_FT_INTERVAL_MIN	100000ULL
+#define KVM_FT_INTERVAL_MAX	(1ULL << 60)
 
 /* kvm_ft_start.differs */
 #define KVM_FT_DIFFERS_VERSION		(1U << 0)
@@ -262,7 +281,8 @@ struct kvm_ft_data {
  * Ends recording or replaying.  A recording's log is complete after it.  The
  * VM can be run on, with KVM_RUN too.
  *
- * Errors: EINVAL (not started), EBUSY (running), those of writing the log.
+ * Errors: EINVAL (not started), EBUSY (running), EINTR (a signal came while RAM
+ * was hashed: call it again), those of writing the log.
  */
 #define KVM_FT_STOP		_IO(KVM_FT_IOC, 0x16)
 

@@ -59,11 +59,15 @@ static void begin(struct replay *r, uint32_t role)
 {
 	struct kvm_ft_start start = { .role = role };
 
+	r->role = role;
 	guest_create_irqchip(&r->guest, r->mem_size);
 	r->set_up(r);
 	create_session(r);
-	if (role == KVM_FT_RECORD)
+	if (role == KVM_FT_RECORD) {
 		start.flags = KVM_FT_START_CHECKING;
+		start.ram_hash_interval = r->ram_hash_interval;
+		start.mark_interval = r->mark_interval;
+	}
 	if (ioctl(r->session, KVM_FT_START, &start))
 		err(1, "KVM_FT_START (reason %u, differs %#x)", start.reason, start.differs);
 }
@@ -133,6 +137,7 @@ void replay_record(struct replay *r)
 	} while (run.exit != KVM_FT_EXIT_KVM || !done(r));
 
 	end(r);
+	r->recorded = r->status;
 	r->regs = guest_regs(&r->guest);
 	r->ram = malloc(r->mem_size);
 	if (!r->ram)
@@ -168,6 +173,8 @@ static uint32_t run_replay(struct replay *r)
 
 	for (;;) {
 		while (ioctl(r->session, KVM_FT_RUN, &run)) {
+			if (errno == EIO && r->may_fail)
+				return 0;
 			if (errno != EINTR)
 				fail(r, "replaying");
 			if (r->zap_replay)

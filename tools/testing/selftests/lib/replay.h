@@ -26,6 +26,10 @@
  * @after_record: called when the session has stopped and the VM is still there;
  *	NULL for nothing
  * @context: for these functions
+ * @ram_hash_interval: of the recording, as in struct kvm_ft_start
+ * @mark_interval: likewise
+ * @may_fail: the replay may fail: then replay_replay() returns 0
+ * @role: KVM_FT_RECORD or KVM_FT_REPLAY; for set_up()
  * @zap_replay: drop the host's mappings of guest RAM over and over on replay
  * @warm_replay: touch all guest RAM before replay
  * @log: file of the log; 0 for a temporary one
@@ -33,6 +37,7 @@
  * @guest: the VM, recorded first, then replayed
  * @regs: at the end of the recording
  * @ram: at the end of the recording
+ * @recorded: status at the end of the recording
  * @status: at the end of the last session
  */
 struct replay {
@@ -42,6 +47,10 @@ struct replay {
 	void (*on_landmark)(struct replay *r, const struct kvm_ft_data *event);
 	void (*after_record)(struct replay *r);
 	void *context;
+	uint64_t ram_hash_interval;
+	uint64_t mark_interval;
+	int may_fail;
+	uint32_t role;
 	int zap_replay;
 	int warm_replay;
 	int log;
@@ -49,6 +58,7 @@ struct replay {
 	struct guest guest;
 	struct kvm_regs regs;
 	uint8_t *ram;
+	struct kvm_ft_status recorded;
 	struct kvm_ft_status status;
 };
 
