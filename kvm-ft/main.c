@@ -57,12 +57,28 @@ static int __init kvm_ft_init(void)
 		pr_err("cannot work with this kernel's KVM\n");
 		return err;
 	}
-	return misc_register(&device);
+	err = kvm_ft_sysfs_init();
+	if (err)
+		goto exit_hooks;
+	kvm_ft_debugfs_init();
+	err = misc_register(&device);
+	if (err)
+		goto exit_sysfs;
+	return 0;
+
+exit_sysfs:
+	kvm_ft_debugfs_exit();
+	kvm_ft_sysfs_exit();
+exit_hooks:
+	kvm_ft_hooks_exit();
+	return err;
 }
 
 static void __exit kvm_ft_exit(void)
 {
 	misc_deregister(&device);
+	kvm_ft_debugfs_exit();
+	kvm_ft_sysfs_exit();
 	kvm_ft_hooks_exit();
 }
 

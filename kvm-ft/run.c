@@ -51,6 +51,7 @@ static int at_next_entry(struct kvm_ft_session *s, struct kvm_ft_run *run)
 {
 	struct kvm_ft_entry e = { .kind = s->replayer.next.kind };
 
+	s->stats.landmarks++;
 	switch (e.kind) {
 	case KVM_FT_KIND_TIMER:
 		if (!kvm_ft_async(s, &e))
@@ -161,6 +162,7 @@ static int run_guest(struct kvm_ft_session *s, struct kvm_ft_run *run)
 		run->exit = KVM_FT_EXIT_KVM;
 		return RETURN;
 	case KVM_FT_LEAVE_LANDMARK:
+		s->stats.landmarks++;
 		return at_landmark(s, run);
 	case KVM_FT_LEAVE_STOP:
 		s->arch.approach = KVM_FT_FREE;

@@ -7,11 +7,22 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kvm_host.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
 #include "session.h"
+#include "trace.h"
+
+static void set_state(struct kvm_ft_session *s, u32 state)
+{
+	u32 before = s->state;
+
+	WRITE_ONCE(s->state, state);
+	trace_kvm_ft_state(s->id, before, state);
+	kvm_ft_sysfs_state_changed(s);
+}
 
 void kvm_ft_fail(struct kvm_ft_session *s, int error, const char *what)
 {
@@ -19,7 +30,7 @@ void kvm_ft_fail(struct kvm_ft_session *s, int error, const char *what)
 		return;
 	s->error = error;
 	s->what = what;
-	WRITE_ONCE(s->state, KVM_FT_STATE_FAILED);
+	set_state(s, KVM_FT_STATE_FAILED);
 	pr_err("%s: %s (%d)\n", s->name, what, error);
 }
 
@@ -66,7 +77,8 @@ void kvm_ft_diverged(struct kvm_ft_session *s)
 		memcpy(d->found.regs, s->here.regs, sizeof(d->found.regs));
 	else
 		kvm_ft_registers(s, d->found.regs);
-	WRITE_ONCE(s->state, KVM_FT_STATE_DIVERGED);
+	set_state(s, KVM_FT_STATE_DIVERGED);
+	trace_kvm_ft_divergence(s->id, d);
 	pr_err("%s: replay diverged at entry %llu: %s; log: %s at progress %llu rip %#llx, guest: %s at progress %llu rip %#llx\n",
 	       s->name, d->logged.ordinal, d->what,
 	       kvm_ft_kind_name(d->logged.kind) ?: "nothing", d->logged.progress, d->logged.rip,
@@ -81,6 +93,8 @@ static int add(struct kvm_ft_session *s, const struct kvm_ft_entry *e)
 
 	if (err)
 		kvm_ft_fail(s, err, "the log cannot hold an entry");
+	else
+		trace_kvm_ft_record(s->id, s->recorder.writer.codec.ordinal - 1, e);
 	return err;
 }
 
@@ -92,6 +106,8 @@ static int take(struct kvm_ft_session *s, struct kvm_ft_entry *e)
 		kvm_ft_diverged(s);
 	else if (err)
 		kvm_ft_fail(s, err, "cannot read the log");
+	else
+		trace_kvm_ft_replay(s->id, e->ordinal, e);
 	return err;
 }
 
@@ -243,8 +259,9 @@ static long start_session(struct kvm_ft_session *s, struct kvm_ft_start *start)
 	err = kvm_ft_hooks_get(s);
 	if (err)
 		return err;
-	WRITE_ONCE(s->state, start->role == KVM_FT_RECORD ?
-		   KVM_FT_STATE_RECORDING : KVM_FT_STATE_REPLAYING);
+	WRITE_ONCE(s->role, start->role);
+	set_state(s, start->role == KVM_FT_RECORD ?
+		  KVM_FT_STATE_RECORDING : KVM_FT_STATE_REPLAYING);
 	return 0;
 }
 
@@ -387,6 +404,7 @@ static long value(struct kvm_ft_session *s, void __user *arg)
 
 static void kick(struct kvm_ft_session *s)
 {
+	atomic64_inc(&s->stats.kicks);
 	if (READ_ONCE(s->state) != KVM_FT_STATE_RECORDING)
 		return;
 	set_bit(KVM_FT_PENDING_KICK, &s->pending);
@@ -424,7 +442,7 @@ static long stop(struct kvm_ft_session *s)
 	if (err == -EINTR && active(s))
 		return err;
 	if (active(s))
-		WRITE_ONCE(s->state, KVM_FT_STATE_STOPPED);
+		set_state(s, KVM_FT_STATE_STOPPED);
 	kvm_ft_hooks_put(s);
 	kvm_ft_counter_release(s);
 	return err;
@@ -515,6 +533,8 @@ static long session_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 
 static void session_free(struct kvm_ft_session *s)
 {
+	kvm_ft_debugfs_remove(s);
+	kvm_ft_sysfs_remove(s);
 	kvm_ft_hooks_put(s);
 	kvm_ft_counter_release(s);
 	kvm_ft_entry_release(s);
@@ -539,8 +559,17 @@ static int session_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* /proc/PID/fdinfo/FD: which of the sessions in sysfs this is. */
+static void session_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct kvm_ft_session *s = file->private_data;
+
+	seq_printf(m, "kvm-ft-session:\t%u\n", s->id);
+}
+
 static const struct file_operations session_fops = {
 	.owner = THIS_MODULE,
+	.show_fdinfo = session_show_fdinfo,
 	.unlocked_ioctl = session_ioctl,
 	.release = session_release,
 	.llseek = noop_llseek,
@@ -609,6 +638,10 @@ int kvm_ft_session_create(const struct kvm_ft_create *args)
 	err = take_files(s, args);
 	if (!err)
 		err = kvm_ft_counter_choose(s);
+	if (!err)
+		err = kvm_ft_sysfs_add(s);
+	if (!err)
+		kvm_ft_debugfs_add(s);
 	if (!err)
 		err = anon_inode_getfd("kvm-ft", &session_fops, s, O_RDWR | O_CLOEXEC);
 	if (err < 0)

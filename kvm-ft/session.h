@@ -14,6 +14,7 @@
 #ifndef KVM_FT_SESSION_H
 #define KVM_FT_SESSION_H
 
+#include <linux/atomic.h>
 #include <linux/kvm_ft.h>
 #include <linux/mutex.h>
 #include <linux/wait.h>
@@ -43,6 +44,27 @@ enum kvm_ft_leave {
 	KVM_FT_LEAVE_LANDMARK,
 	KVM_FT_LEAVE_STOP,
 	KVM_FT_LEAVE_ENDED,
+};
+
+struct dentry;
+struct device;
+struct kernfs_node;
+
+/**
+ * struct kvm_ft_stats - for debugfs; written in the session's thread unless noted
+ * @landmarks: times the guest was stopped for something pending (record), or
+ *	stood at an entry's landmark (replay)
+ * @breakpoint_hits: times the breakpoint stopped the guest at its landmark
+ * @breakpoint_misses: times it stopped the guest at the same instruction earlier
+ * @overflows: of the counter; written by its interrupt
+ * @kicks: calls of KVM_FT_KICK, from any thread
+ */
+struct kvm_ft_stats {
+	u64 landmarks;
+	u64 breakpoint_hits;
+	u64 breakpoint_misses;
+	u64 overflows;
+	atomic64_t kicks;
 };
 
 /**
@@ -91,6 +113,12 @@ struct kvm_ft_ram {
  * @wait: woken when a bit of @pending is set
  * @here: where the guest was at the last exit
  * @arch: what the architecture keeps
+ * @id: a number that no other session has while this one lives
+ * @role: KVM_FT_RECORD or KVM_FT_REPLAY once started, 0 before; read from anywhere
+ * @stats: read from anywhere
+ * @dev: the session in sysfs
+ * @state_attr: its attribute "state", to wake who polls it
+ * @debugfs: the session's folder
  */
 struct kvm_ft_session {
 	struct mutex lock;	/* of the ioctls that exclude one another */
@@ -118,6 +146,12 @@ struct kvm_ft_session {
 	wait_queue_head_t wait;
 	struct kvm_ft_where here;
 	struct kvm_ft_arch arch;
+	unsigned int id;
+	u32 role;
+	struct kvm_ft_stats stats;
+	struct device *dev;
+	struct kernfs_node *state_attr;
+	struct dentry *debugfs;
 };
 
 /* session.c */
@@ -194,5 +228,20 @@ int kvm_ft_log_next_block(struct kvm_ft_session *s);
 int kvm_ft_log_store(struct kvm_ft_session *s);
 int kvm_ft_log_room(struct kvm_ft_session *s, size_t payload);
 int kvm_ft_log_close(struct kvm_ft_session *s);
+
+/* sysfs.c; process context, may sleep, unless noted */
+int kvm_ft_sysfs_init(void);
+void kvm_ft_sysfs_exit(void);
+int kvm_ft_sysfs_add(struct kvm_ft_session *s);
+void kvm_ft_sysfs_remove(struct kvm_ft_session *s);
+/* any context */
+void kvm_ft_sysfs_state_changed(struct kvm_ft_session *s);
+const char *kvm_ft_state_name(u32 state);
+
+/* debugfs.c; process context, may sleep */
+void kvm_ft_debugfs_init(void);
+void kvm_ft_debugfs_exit(void);
+void kvm_ft_debugfs_add(struct kvm_ft_session *s);
+void kvm_ft_debugfs_remove(struct kvm_ft_session *s);
 
 #endif

@@ -22,11 +22,13 @@
  * @writer: of the log
  * @block: %KVM_FT_BLOCK_MAX bytes, the caller's
  * @entries: entries recorded, by kind
+ * @bytes: how many bytes they take in the log, by kind
  */
 struct kvm_ft_recorder {
 	struct kvm_ft_log_writer writer;
 	u8 *block;
 	u64 entries[KVM_FT_KIND_LIMIT];
+	u64 bytes[KVM_FT_KIND_LIMIT];
 };
 
 /**
@@ -84,14 +86,18 @@ struct kvm_ft_divergence {
  * @next: the next entry, if @have
  * @have: there is one
  * @divergence: why kvm_ft_replayer_take() failed
+ * @next_len: bytes that it takes in the log
  * @entries: entries replayed, by kind
+ * @bytes: how many bytes they take in the log, by kind
  */
 struct kvm_ft_replayer {
 	struct kvm_ft_log_reader reader;
 	struct kvm_ft_entry next;
 	bool have;
 	struct kvm_ft_divergence divergence;
+	size_t next_len;
 	u64 entries[KVM_FT_KIND_LIMIT];
+	u64 bytes[KVM_FT_KIND_LIMIT];
 };
 
 /**

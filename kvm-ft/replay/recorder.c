@@ -4,6 +4,7 @@
 int kvm_ft_recorder_init(struct kvm_ft_recorder *r, struct kvm_ft_log_header *h, u8 *block)
 {
 	memset(r->entries, 0, sizeof(r->entries));
+	memset(r->bytes, 0, sizeof(r->bytes));
 	r->block = block;
 	return kvm_ft_log_writer_init(&r->writer, h, block, KVM_FT_BLOCK_MAX);
 }
@@ -22,9 +23,12 @@ bool kvm_ft_recorder_full(const struct kvm_ft_recorder *r, size_t payload)
 
 int kvm_ft_recorder_add(struct kvm_ft_recorder *r, const struct kvm_ft_entry *e)
 {
+	size_t before = r->writer.len;
 	int err = kvm_ft_log_writer_append(&r->writer, e);
 
-	if (!err)
-		r->entries[e->kind]++;
-	return err;
+	if (err)
+		return err;
+	r->entries[e->kind]++;
+	r->bytes[e->kind] += r->writer.len - before;
+	return 0;
 }

@@ -4,9 +4,25 @@
 int kvm_ft_replayer_init(struct kvm_ft_replayer *r, const u8 *buf, size_t len)
 {
 	memset(r->entries, 0, sizeof(r->entries));
+	memset(r->bytes, 0, sizeof(r->bytes));
 	memset(&r->divergence, 0, sizeof(r->divergence));
 	r->have = false;
 	return kvm_ft_log_reader_init(&r->reader, buf, len);
+}
+
+static int decode_next(struct kvm_ft_replayer *r)
+{
+	const u8 *before = r->reader.pos;
+	int got = kvm_ft_log_reader_next(&r->reader, &r->next);
+
+	r->next_len = got > 0 ? r->reader.pos - before : 0;
+	return got;
+}
+
+static void count(struct kvm_ft_replayer *r)
+{
+	r->entries[r->next.kind]++;
+	r->bytes[r->next.kind] += r->next_len;
 }
 
 /* Progress marks bound how far a live replay may run; a stored log needs none. */
@@ -14,9 +30,12 @@ static int advance(struct kvm_ft_replayer *r)
 {
 	int got;
 
-	do {
-		got = kvm_ft_log_reader_next(&r->reader, &r->next);
-	} while (got > 0 && r->next.kind == KVM_FT_KIND_MARK);
+	for (;;) {
+		got = decode_next(r);
+		if (got <= 0 || r->next.kind != KVM_FT_KIND_MARK)
+			break;
+		count(r);
+	}
 	r->have = got > 0;
 	return got < 0 ? got : 0;
 }
@@ -112,6 +131,6 @@ int kvm_ft_replayer_take(struct kvm_ft_replayer *r, struct kvm_ft_entry *found)
 	if (what)
 		return diverged(r, found, what);
 	*found = r->next;
-	r->entries[found->kind]++;
+	count(r);
 	return advance(r);
 }

@@ -70,6 +70,7 @@ static void overflow(struct perf_event *event, struct perf_sample_data *data,
 	struct kvm_ft_session *s = event->overflow_handler_context;
 
 	WRITE_ONCE(s->arch.overflowed, true);
+	s->stats.overflows++;
 	if (READ_ONCE(s->state) == KVM_FT_STATE_RECORDING)
 		kvm_ft_intervals_due(s);
 }

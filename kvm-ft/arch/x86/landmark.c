@@ -7,6 +7,7 @@
  * it comes by, until the progress is right.  Neither is visible to the guest.
  */
 #include "../../session.h"
+#include "../../trace.h"
 
 /* The breakpoint is armed this much earlier than the skid requires. */
 #define MARGIN	16
@@ -75,5 +76,12 @@ int kvm_ft_approach(struct kvm_ft_session *s)
  */
 int kvm_ft_breakpoint_hit(struct kvm_ft_session *s)
 {
-	return passed(s);
+	int r = passed(s);
+
+	if (r > 0)
+		s->stats.breakpoint_hits++;
+	else
+		s->stats.breakpoint_misses++;
+	trace_kvm_ft_landmark(s->id, &s->replayer.next, s->here.progress, r > 0);
+	return r;
 }
