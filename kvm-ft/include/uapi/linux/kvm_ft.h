@@ -77,8 +77,7 @@ struct kvm_ft_create {
  * Returns the descriptor of a new session.  It keeps the VM and the vCPU open.
  *
  * Errors: EBADF (no such descriptors), EINVAL (not a VM and a vCPU of it, bad
- * name), EBUSY (this vCPU has a session), ENODEV (the host's CPU is not
- * supported), ENOMEM, EMFILE.
+ * name), ENODEV (the host's CPU is not supported), ENOMEM, EMFILE.
  */
 #define KVM_FT_CREATE		_IOW(KVM_FT_IOC, 0x01, struct kvm_ft_create)
 
@@ -186,10 +185,10 @@ struct kvm_ft_start {
  *
  * Errors: EPERM (the guest or the log is refused, see @reason), EINVAL (no
  * log, unknown role or flags), EBADF (the log is not open for writing or
- * reading), EINTR (killed while another ioctl of the vCPU ran), EBUSY (started already), EBADMSG or
- * EPROTONOSUPPORT (replay: no log, or one of another version), ENODEV (a
- * function of KVM cannot be hooked; the kernel log names it), and those of
- * writing or reading the log.
+ * reading), EINTR (killed while another ioctl of the vCPU ran), EBUSY (started
+ * already, or another session of this vCPU is), EBADMSG or EPROTONOSUPPORT
+ * (replay: no log, or one of another version), ENODEV (a function of KVM cannot
+ * be hooked; the kernel log names it), and those of writing or reading the log.
  */
 #define KVM_FT_START		_IOWR(KVM_FT_IOC, 0x11, struct kvm_ft_start)
 

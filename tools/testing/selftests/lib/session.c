@@ -96,7 +96,7 @@ const char *session_debugfs(unsigned int id, const char *file)
 	return contents(DEBUGFS, id, file);
 }
 
-static uint64_t number(const char *text, const char *file)
+static uint64_t parse(const char *text, const char *file)
 {
 	char *end;
 	uint64_t value;
@@ -114,7 +114,7 @@ uint64_t session_number(unsigned int id, const char *file)
 
 	if (!text)
 		err(1, "session %u: %s", id, file);
-	return number(text, file);
+	return parse(text, file);
 }
 
 uint64_t session_internal(unsigned int id, const char *file, const char *word)
@@ -127,7 +127,7 @@ uint64_t session_internal(unsigned int id, const char *file, const char *word)
 	for (; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		if (!strncmp(line, word, len) && line[len] == ' ')
-			return number(line + len + 1, word);
+			return parse(line + len + 1, word);
 	}
 	errx(1, "session %u: no %s in debugfs' %s", id, word, file);
 }
