@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Documentation/api.rst says what the header declares, no less and no more."""
+"""The reference documentation says what the sources declare.
+
+api.rst: the header, no less and no more; the ABI file: sysfs; hooks.rst: hooks.c.
+"""
 
 import pathlib
 import re
@@ -107,6 +110,20 @@ class Sysfs(unittest.TestCase):
                                    re.MULTILINE):
                 with self.subTest(name):
                     self.assertRegex(ABI, rf"(?m)^What:\s+/sys/module/kvm_ft/parameters/{name}$")
+
+
+class Hooks(unittest.TestCase):
+    """What is taken hold of in KVM is in hooks.rst."""
+
+    def test_symbols(self):
+        text = (TOP / "Documentation/hooks.rst").read_text(encoding="utf-8")
+        source = (TOP / "kvm-ft/arch/x86/hooks.c").read_text(encoding="utf-8")
+        names = re.findall(r'^\t\{ "(\w+)", hook_', source, re.MULTILINE)
+        names += re.findall(r'kvm_ft_symbol\("(\w+)"\)', source)
+        self.assertGreaterEqual(len(names), 11)
+        for name in names:
+            with self.subTest(name):
+                self.assertRegex(text, rf"(?m)^{name}\b")
 
 
 class Trace(unittest.TestCase):
