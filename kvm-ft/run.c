@@ -25,6 +25,8 @@ static int record_timer(struct kvm_ft_session *s)
 	err = kvm_ft_async(s, &e);
 	if (!err)
 		kvm_ft_kvm_deliver_timer(s);
+	else
+		set_bit(KVM_FT_PENDING_TIMER, &s->pending);
 	return err;
 }
 
@@ -37,7 +39,7 @@ static int at_landmark(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	}
 	if (test_and_clear_bit(KVM_FT_PENDING_TIMER, &s->pending)) {
 		if (record_timer(s))
-			return GO_ON;
+			return GO_ON;	/* the session has ended, or the thread will */
 	}
 	if (!test_and_clear_bit(KVM_FT_PENDING_KICK, &s->pending))
 		return GO_ON;
@@ -54,8 +56,10 @@ static int at_next_entry(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	s->stats.landmarks++;
 	switch (e.kind) {
 	case KVM_FT_KIND_TIMER:
-		if (!kvm_ft_async(s, &e))
+		if (!kvm_ft_async(s, &e)) {
+			clear_bit(KVM_FT_PENDING_TIMER, &s->pending);
 			kvm_ft_kvm_deliver_timer(s);
+		}
 		return GO_ON;
 	case KVM_FT_KIND_RAM_HASH:
 		kvm_ft_ram_replay(s);

@@ -144,10 +144,14 @@ int kvm_ft_sync(struct kvm_ft_session *s, unsigned int kind, u64 *value)
 int kvm_ft_async(struct kvm_ft_session *s, struct kvm_ft_entry *e)
 {
 	bool replaying = s->state == KVM_FT_STATE_REPLAYING;
+	int repeated;
 
 	if (kvm_ft_kind_has_rcx(e->kind)) {
 		/* Looked at on both sides: it may set accessed bits. */
-		if (kvm_ft_in_string_instruction(s)) {
+		repeated = kvm_ft_in_string_instruction(s);
+		if (repeated < 0)
+			return repeated;
+		if (repeated) {
 			e->flags |= KVM_FT_ENTRY_RCX;
 			e->rcx = s->here.rcx;
 		} else if (replaying && (s->replayer.next.flags & KVM_FT_ENTRY_RCX)) {
@@ -444,6 +448,8 @@ static long stop(struct kvm_ft_session *s)
 	if (active(s))
 		set_state(s, KVM_FT_STATE_STOPPED);
 	kvm_ft_hooks_put(s);
+	if (test_and_clear_bit(KVM_FT_PENDING_TIMER, &s->pending))
+		kvm_ft_kvm_return_timer(s);
 	kvm_ft_counter_release(s);
 	return err;
 }
@@ -524,6 +530,9 @@ static long session_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	case KVM_FT_STATUS:
 		return status(s, (void __user *)arg);
 	}
+	/* A forked child has the descriptor, but other memory: as KVM has it. */
+	if (s->arch.vcpu->kvm->mm != current->mm)
+		return -EIO;
 	if (!mutex_trylock(&s->lock))
 		return -EBUSY;
 	r = locked_ioctl(s, cmd, (void __user *)arg);
@@ -555,6 +564,9 @@ static int session_release(struct inode *inode, struct file *file)
 
 	if (s->state == KVM_FT_STATE_RECORDING)
 		kvm_ft_log_store(s);
+	kvm_ft_hooks_put(s);
+	if (test_and_clear_bit(KVM_FT_PENDING_TIMER, &s->pending))
+		kvm_ft_kvm_return_timer(s);
 	session_free(s);
 	return 0;
 }

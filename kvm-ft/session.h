@@ -23,7 +23,8 @@
 #include "replay/engine.h"
 
 /* Bits of kvm_ft_session.pending. */
-#define KVM_FT_PENDING_TIMER	0	/* the guest's LAPIC timer has expired */
+/* The guest's LAPIC timer has expired, and the guest has not been told. */
+#define KVM_FT_PENDING_TIMER	0
 #define KVM_FT_PENDING_KICK	1	/* the VMM wants a landmark */
 #define KVM_FT_PENDING_DUE	2	/* the counter says that an interval is over */
 
@@ -194,7 +195,9 @@ int kvm_ft_sync(struct kvm_ft_session *s, unsigned int kind, u64 *value);
  * @s: the session
  * @e: kind, and payload; replay: receives the logged entry
  *
- * Return: as kvm_ft_sync().
+ * Process context, outside KVM_RUN.
+ *
+ * Return: as kvm_ft_sync(); -EINTR if the thread was killed, the session goes on.
  */
 int kvm_ft_async(struct kvm_ft_session *s, struct kvm_ft_entry *e);
 

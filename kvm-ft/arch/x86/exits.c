@@ -237,7 +237,7 @@ int kvm_ft_lapic_read(struct kvm_ft_session *s, void *apic, u32 reg, int len, vo
  * @s: the session
  *
  * Any context.  When recording, it is delivered at the next landmark; when
- * replaying, the log alone says when.
+ * replaying, the log alone says when, unless the session ends before.
  *
  * Return: true if KVM must not do it itself.
  */
@@ -245,10 +245,12 @@ bool kvm_ft_timer_expired(struct kvm_ft_session *s)
 {
 	u32 state = READ_ONCE(s->state);
 
+	if (state != KVM_FT_STATE_RECORDING && state != KVM_FT_STATE_REPLAYING)
+		return false;
+	set_bit(KVM_FT_PENDING_TIMER, &s->pending);
 	if (state == KVM_FT_STATE_RECORDING) {
-		set_bit(KVM_FT_PENDING_TIMER, &s->pending);
 		wake_up(&s->wait);
 		kvm_vcpu_kick(s->arch.vcpu);
 	}
-	return state == KVM_FT_STATE_RECORDING || state == KVM_FT_STATE_REPLAYING;
+	return true;
 }

@@ -370,6 +370,15 @@ void kvm_ft_kvm_deliver_timer(struct kvm_ft_session *s)
 	kvm.inject_timer(s->arch.vcpu);
 }
 
+/*
+ * The session is over, and KVM's own timer had expired without the guest being
+ * told: KVM does so at its next KVM_RUN.  Any context; not hooked any more.
+ */
+void kvm_ft_kvm_return_timer(struct kvm_ft_session *s)
+{
+	kvm.timer_expired(s->arch.vcpu->arch.apic, true);
+}
+
 /* Would KVM wake the halted vCPU? */
 bool kvm_ft_kvm_runnable(struct kvm_ft_session *s)
 {

@@ -75,24 +75,15 @@ static bool is_prefix(u8 byte)
 	}
 }
 
-/**
- * kvm_ft_in_string_instruction() - is the next instruction a repeated one?
- * @s: the session
- *
- * If so, RCX is part of the landmark: the position is the same before each
- * iteration.  Process context; reads guest memory.
- *
- * Return: true if it has a REP prefix.
- */
-bool kvm_ft_in_string_instruction(struct kvm_ft_session *s)
+/* KVM looks at the guest's page tables as in a VM exit: with the vCPU loaded. */
+static bool has_rep_prefix(struct kvm_vcpu *vcpu, u64 rip)
 {
-	struct kvm_vcpu *vcpu = s->arch.vcpu;
 	bool repeated = false;
 	int i, srcu;
 
 	srcu = srcu_read_lock(&vcpu->kvm->srcu);
 	for (i = 0; i < LONGEST_PREFIXES; i++) {
-		gpa_t gpa = kvm_mmu_gva_to_gpa_read(vcpu, s->here.rip + i, NULL);
+		gpa_t gpa = kvm_mmu_gva_to_gpa_read(vcpu, rip + i, NULL);
 		u8 byte;
 
 		if (gpa == INVALID_GPA || kvm_vcpu_read_guest(vcpu, gpa, &byte, 1))
@@ -102,5 +93,29 @@ bool kvm_ft_in_string_instruction(struct kvm_ft_session *s)
 			break;
 	}
 	srcu_read_unlock(&vcpu->kvm->srcu, srcu);
+	return repeated;
+}
+
+/**
+ * kvm_ft_in_string_instruction() - is the next instruction a repeated one?
+ * @s: the session
+ *
+ * If so, RCX is part of the landmark: the position is the same before each
+ * iteration.  Process context, outside KVM_RUN: takes the vCPU's mutex.  Reads
+ * guest memory.
+ *
+ * Return: 1 if it has a REP prefix, 0 if not, -EINTR if the thread was killed.
+ */
+int kvm_ft_in_string_instruction(struct kvm_ft_session *s)
+{
+	struct kvm_vcpu *vcpu = s->arch.vcpu;
+	int repeated;
+
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	vcpu_load(vcpu);
+	repeated = has_rep_prefix(vcpu, s->here.rip);
+	vcpu_put(vcpu);
+	mutex_unlock(&vcpu->mutex);
 	return repeated;
 }

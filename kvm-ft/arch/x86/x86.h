@@ -119,6 +119,7 @@ bool kvm_ft_is_vcpu_file(const struct file *file);
 int kvm_ft_kvm_handle_exit(struct kvm_ft_session *s, unsigned int fastpath);
 int kvm_ft_kvm_lapic_read(struct kvm_ft_session *s, void *apic, u32 reg, int len, void *data);
 void kvm_ft_kvm_deliver_timer(struct kvm_ft_session *s);
+void kvm_ft_kvm_return_timer(struct kvm_ft_session *s);
 bool kvm_ft_kvm_runnable(struct kvm_ft_session *s);
 
 /* exits.c: called by the hooks for the session's vCPU */
@@ -148,7 +149,7 @@ int kvm_ft_breakpoint_hit(struct kvm_ft_session *s);
 int kvm_ft_locate(struct kvm_ft_session *s);
 void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs);
 bool kvm_ft_clean_boundary(struct kvm_ft_session *s);
-bool kvm_ft_in_string_instruction(struct kvm_ft_session *s);
+int kvm_ft_in_string_instruction(struct kvm_ft_session *s);
 
 /* describe.c */
 u32 kvm_ft_refuse_guest(struct kvm_ft_session *s);
