@@ -22,7 +22,10 @@
 #include <linux/ftrace.h>
 #include <linux/kvm_host.h>
 #include <linux/module.h>
+#include <linux/smp.h>
+#include <trace/events/ipi.h>
 
+#include "../../../kvm-ft/arch/x86/svm.h"
 #include "../../../kvm-ft/compat/symbols.h"
 #include "lab-pmu.h"
 
@@ -82,12 +85,28 @@ static __always_inline void steady_path_end(void)
 #endif
 }
 
+/*
+ * QEMU's VMRUN injects an interrupt, and also leaves it behind as an exception
+ * to be raised: when the emulator has something else to do before the next VM
+ * exit, the guest gets it a second time, at any instruction.  An exit before
+ * the handler's first instruction clears it.
+ */
+static void notrace exit_behind_injection(struct kvm_vcpu *vcpu)
+{
+	u32 event = kvm_ft_vmcb(vcpu)->control.event_inj;
+
+	if ((event & (SVM_EVTINJ_VALID | SVM_EVTINJ_TYPE_MASK)) ==
+	    (SVM_EVTINJ_VALID | SVM_EVTINJ_TYPE_INTR))
+		smp_send_reschedule(smp_processor_id());
+}
+
 /* Stands in for kvm_wait_lapic_expire(). */
 static noinline void notrace before_entry(struct kvm_vcpu *vcpu)
 {
 	struct lab_segment *s = this_cpu_ptr(&segment);
 	u32 ticks = interrupt_after(vcpu);
 
+	exit_behind_injection(vcpu);
 	s->entered = true;
 	s->timer = ticks;
 	steady_path_begin();
