@@ -101,15 +101,8 @@ FIXTURE_VARIANT_ADD(timer, deadline) {
 	.start = CODE(start_deadline), .handler = CODE(deadline),
 };
 
-/*
- * Known failure: about once in 400 replays the guest is found one instruction
- * off (detected and reported).  Until that is understood the cases run when
- * asked for only: KVM_FT_TIMER=1 in the environment of the test.
- */
 FIXTURE_SETUP(timer)
 {
-	if (!getenv("KVM_FT_TIMER"))
-		SKIP(return, "known failure, rarely one instruction off: KVM_FT_TIMER=1 runs it");
 }
 
 FIXTURE_TEARDOWN(timer)
