@@ -113,7 +113,7 @@ check: ## all of the above on both kernels; the one command that tests everythin
 .PHONY: check-debug
 check-debug: ## run the selftests on the debug kernel (builds it first: long)
 	@$(DEPS) debug
-	@$(TESTING)/check --kernel debug --only build-debug --only build-selftests --only selftest-debug
+	@$(TESTING)/check --kernel debug --only build-debug --only build-selftests --only selftest-debug --only leaktest
 
 # Where to install: the running kernel, unless KERNEL= or KDIR= says otherwise.
 ifeq ($(origin KERNEL)$(KDIR),file)

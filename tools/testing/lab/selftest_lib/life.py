@@ -180,10 +180,16 @@ def failing_boot(options):
         check_gone(name, [])
 
 
+def built_module(options, name):
+    """The file of a module that is built for the hosts' kernel."""
+    path = BUILD / f"modules-{options['kernel']}" / f"{name}.ko"
+    check(path.exists(), f"{path} is not built: make modules KERNEL={options['kernel']}")
+    return path
+
+
 def refused_without_icount(options):
     """the exact counter does not load where the TSC counts no instructions, and says why"""
-    module = BUILD / f"modules-{options['kernel']}" / "kvm-ft-lab-pmu.ko"
-    check(module.exists(), f"{module} is not built: make modules KERNEL={options['kernel']}")
+    module = built_module(options, "kvm-ft-lab-pmu")
     with Lab.up(name=unused_name("ni"), icount=False, **options) as lab:
         lab.put("a", [str(module)], "/root/")
         done = lab.exec("a", ["insmod", f"/root/{module.name}"], timeout=PATIENCE)
@@ -198,5 +204,22 @@ def refused_without_icount(options):
         equal([str(finding) for finding in lab.scan()], [], "kernel reports")
 
 
+def leak_is_found(options):
+    """a scan finds what a module leaks, once, and nothing before"""
+    module = built_module(options, "kvm-ft-leak")
+    with Lab.up(name=unused_name("leak"), **options) as lab:
+        lab.exec("a", ["test", "-e", "/sys/kernel/debug/kmemleak"], check=True)
+        equal([str(finding) for finding in lab.scan()], [], "findings before")
+        lab.put("a", [str(module)], "/root/")
+        lab.exec("a", ["insmod", f"/root/{module.name}"], check=True)
+        found = [str(finding) for finding in lab.scan() if finding.kind == "kmemleak"]
+        equal(len(found), 1, "findings of kmemleak")
+        for text in ("unreferenced object", "leak_init"):
+            check(text in found[0], f"it says {text!r}: {found[0]!r}")
+        equal([str(finding) for finding in lab.scan()], [], "findings after")
+
+
+# These need the debug kernel.
+DEBUG_TESTS = (leak_is_found,)
 TESTS = (side_by_side, interrupted_up, killed_supervisor, owner_ends, kept_logs, rest,
          run_a_command, interrupted_run, failing_boot, refused_without_icount)
