@@ -148,6 +148,12 @@ void guest_load(struct guest *g, uint64_t gpa, const void *data, size_t size)
 	memcpy(g->mem + gpa, data, size);
 }
 
+uint64_t guest_put(struct guest *g, uint64_t gpa, struct guest_code code)
+{
+	guest_load(g, gpa, code.begin, code.end - code.begin);
+	return gpa + (code.end - code.begin);
+}
+
 static void write_tables(struct guest *g)
 {
 	uint64_t *pml4 = (uint64_t *)(g->mem + GUEST_PAGE_TABLES);
@@ -230,6 +236,22 @@ void guest_run_to_out(struct guest *g, uint16_t port)
 		return;
 	errx(1, "the guest left with exit reason %u at rip %#llx instead of an OUT to port %#x",
 	     reason, guest_regs(g).rip, port);
+}
+
+void guest_interrupt(struct guest *g, int vector)
+{
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = vector };
+
+	checked(g->vm, KVM_SIGNAL_MSI, &msi);
+}
+
+void guest_pulse(struct guest *g, int pin)
+{
+	struct kvm_irq_level line = { .irq = pin, .level = 1 };
+
+	checked(g->vm, KVM_IRQ_LINE, &line);
+	line.level = 0;
+	checked(g->vm, KVM_IRQ_LINE, &line);
 }
 
 struct kvm_regs guest_regs(struct guest *g)

@@ -36,6 +36,18 @@
 	    "guest_" #name "_end:\n"					\
 	    ".popsection\n")
 
+/**
+ * struct guest_code - a piece of guest code
+ * @begin: its first byte
+ * @end: behind its last
+ */
+struct guest_code {
+	const uint8_t *begin;
+	const uint8_t *end;
+};
+
+#define guest_code_of(name) ((struct guest_code){ guest_##name, guest_##name##_end })
+
 #define guest_load_code(g, name) \
 	guest_load(g, GUEST_ENTRY, guest_##name, guest_##name##_end - guest_##name)
 
@@ -67,6 +79,9 @@ void guest_destroy(struct guest *g);
 /* Copies to guest-physical @gpa. */
 void guest_load(struct guest *g, uint64_t gpa, const void *data, size_t size);
 
+/* The same with a piece of code; returns the address behind it. */
+uint64_t guest_put(struct guest *g, uint64_t gpa, struct guest_code code);
+
 /* Sets GDT, page tables and all registers to the state described above. */
 void guest_reset(struct guest *g);
 
@@ -81,6 +96,12 @@ uint32_t guest_run(struct guest *g);
 
 /* Runs until the guest writes to @port; anything else ends the test program. */
 void guest_run_to_out(struct guest *g, uint16_t port);
+
+/* A message-signalled interrupt, as from a PCI device. */
+void guest_interrupt(struct guest *g, int vector);
+
+/* A pulse at a pin of the IOAPIC. */
+void guest_pulse(struct guest *g, int pin);
 
 struct kvm_regs guest_regs(struct guest *g);
 void guest_set_regs(struct guest *g, const struct kvm_regs *regs);

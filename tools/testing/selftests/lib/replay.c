@@ -7,14 +7,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/time.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "counter.h"
+#include "disturb.h"
 #include "replay.h"
-
-#define RF	0x10000
 
 static int checked(int fd, unsigned long cmd, void *arg, const char *what)
 {
@@ -34,7 +31,10 @@ static void open_log(struct replay *r)
 	r->log = mkstemp(path);
 	if (r->log < 0)
 		err(1, "%s", path);
-	unlink(path);
+	if (getenv("KVM_FT_KEEP_LOGS"))
+		printf("# log %s\n", path);
+	else
+		unlink(path);
 }
 
 static void create_session(struct replay *r)
@@ -62,6 +62,8 @@ static void begin(struct replay *r, uint32_t role)
 	r->role = role;
 	guest_create_irqchip(&r->guest, r->mem_size);
 	r->set_up(r);
+	if (role == KVM_FT_RECORD ? r->warm_record : r->warm_replay)
+		madvise(r->guest.mem, r->mem_size, MADV_POPULATE_WRITE);
 	create_session(r);
 	if (role == KVM_FT_RECORD) {
 		start.flags = KVM_FT_START_CHECKING;
@@ -120,12 +122,19 @@ void replay_event(struct replay *r, uint32_t tag, const void *bytes, uint32_t si
 	checked(r->session, KVM_FT_EVENT, &data, "KVM_FT_EVENT");
 }
 
-void replay_record(struct replay *r)
+void replay_value(struct replay *r, uint32_t tag, void *bytes, uint32_t size)
+{
+	struct kvm_ft_data data = {
+		.tag = tag, .data = (unsigned long)bytes, .size = size,
+	};
+
+	checked(r->session, KVM_FT_VALUE, &data, "KVM_FT_VALUE");
+}
+
+static void run_recording(struct replay *r)
 {
 	struct kvm_ft_run run;
 
-	open_log(r);
-	begin(r, KVM_FT_RECORD);
 	do {
 		while (ioctl(r->session, KVM_FT_RUN, &run))
 			if (errno != EINTR)
@@ -135,10 +144,20 @@ void replay_record(struct replay *r)
 		else if (run.exit != KVM_FT_EXIT_KVM)
 			fail(r, "recording ended early");
 	} while (run.exit != KVM_FT_EXIT_KVM || !done(r));
+}
 
+void replay_record(struct replay *r)
+{
+	struct disturber d;
+
+	open_log(r);
+	begin(r, KVM_FT_RECORD);
+	disturb_begin(&d, r);
+	run_recording(r);
+	disturb_end(&d);
 	end(r);
 	r->recorded = r->status;
-	r->regs = guest_regs(&r->guest);
+	machine_read(&r->machine, &r->guest);
 	r->ram = malloc(r->mem_size);
 	if (!r->ram)
 		err(1, "a copy of guest RAM");
@@ -146,25 +165,6 @@ void replay_record(struct replay *r)
 	if (r->after_record)
 		r->after_record(r);
 	guest_destroy(&r->guest);
-}
-
-static void ignore(int sig)
-{
-	(void)sig;
-}
-
-static void arm_zap(struct replay *r)
-{
-	struct itimerval once = { .it_value.tv_usec = r->zap_replay };
-
-	setitimer(ITIMER_REAL, &once, NULL);
-}
-
-static void zap(struct replay *r)
-{
-	mprotect(r->guest.mem, r->mem_size, PROT_READ);
-	mprotect(r->guest.mem, r->mem_size, PROT_READ | PROT_WRITE);
-	arm_zap(r);
 }
 
 static uint32_t run_replay(struct replay *r)
@@ -177,8 +177,6 @@ static uint32_t run_replay(struct replay *r)
 				return 0;
 			if (errno != EINTR)
 				fail(r, "replaying");
-			if (r->zap_replay)
-				zap(r);
 		}
 		switch (run.exit) {
 		case KVM_FT_EXIT_EVENT:
@@ -196,17 +194,13 @@ static uint32_t run_replay(struct replay *r)
 
 uint32_t replay_replay(struct replay *r)
 {
-	struct sigaction action = { .sa_handler = ignore };
+	struct disturber d;
 	uint32_t last;
 
 	begin(r, KVM_FT_REPLAY);
-	if (r->warm_replay)
-		madvise(r->guest.mem, r->mem_size, MADV_POPULATE_WRITE);
-	sigaction(SIGALRM, &action, NULL);
-	arm_zap(r);
+	disturb_begin(&d, r);
 	last = run_replay(r);
-	r->zap_replay = 0;
-	arm_zap(r);
+	disturb_end(&d);
 	end(r);
 	return last;
 }
@@ -225,14 +219,15 @@ static const char *divergence(struct replay *r)
 
 const char *replay_difference(struct replay *r)
 {
-	struct kvm_regs regs = guest_regs(&r->guest);
+	struct machine machine;
+	const char *difference;
 	static char text[64];
 	size_t i;
 
-	regs.rflags &= ~RF;
-	r->regs.rflags &= ~RF;
-	if (memcmp(&regs, &r->regs, sizeof(regs)))
-		return "registers differ at the end";
+	machine_read(&machine, &r->guest);
+	difference = machine_difference(&r->machine, &machine);
+	if (difference)
+		return difference;
 	for (i = 0; i < r->mem_size; i++) {
 		if (r->guest.mem[i] != r->ram[i]) {
 			snprintf(text, sizeof(text), "RAM differs at %#zx", i);
@@ -264,6 +259,51 @@ const char *replay_check(struct replay *r)
 		difference = replay_difference(r);
 	replay_release(r);
 	return difference;
+}
+
+static const char *check_skid(struct replay *r, int skid)
+{
+	static char text[384];
+	struct replay copy = *r;
+	const char *difference;
+
+	lab_pmu_set("skid", skid);
+	replay_set_skid(skid);
+	difference = replay_check(&copy);
+	lab_pmu_set("skid", 0);
+	replay_set_skid(-1);
+	r->status = copy.status;
+	if (!difference)
+		return NULL;
+	snprintf(text, sizeof(text), "skid %d: %s", skid, difference);
+	return text;
+}
+
+const char *replay_check_skids(struct replay *r)
+{
+	const char *difference = check_skid(r, 0);
+
+	return difference ?: check_skid(r, 100);
+}
+
+/*
+ * KVM's functions are hooked while there is a session, and to hook them takes
+ * the host longer than most of these guests run.  A session of the test program
+ * itself, whose guest never runs, saves that for the cases.
+ */
+__attribute__((constructor)) static void keep_hooks(void)
+{
+	static struct guest idle;
+	static struct replay r = { .role = KVM_FT_RECORD };
+	struct kvm_ft_start start = { .role = KVM_FT_RECORD };
+
+	if (access("/dev/kvm-ft", F_OK))
+		return;
+	open_log(&r);
+	guest_create_irqchip(&idle, 1 << 20);
+	r.guest = idle;
+	create_session(&r);
+	checked(r.session, KVM_FT_START, &start, "KVM_FT_START");
 }
 
 void replay_set_skid(int skid)

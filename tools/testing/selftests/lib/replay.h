@@ -11,7 +11,7 @@
 #include <linux/kvm_ft.h>
 #include <stdint.h>
 
-#include "guest.h"
+#include "machine.h"
 
 #define PORT_DONE	0x10
 
@@ -29,13 +29,16 @@
  * @ram_hash_interval: of the recording, as in struct kvm_ft_start
  * @mark_interval: likewise
  * @may_fail: the replay may fail: then replay_replay() returns 0
- * @role: KVM_FT_RECORD or KVM_FT_REPLAY; for set_up()
- * @zap_replay: drop the host's mappings of guest RAM over and over on replay
+ * @meanwhile: called over and over on both sides while the guest runs, in a
+ *	thread of its own; NULL for nothing
+ * @every_us: mean of the random time between two such calls
+ * @warm_record: touch all guest RAM before recording
  * @warm_replay: touch all guest RAM before replay
+ * @role: KVM_FT_RECORD or KVM_FT_REPLAY, the side that runs
  * @log: file of the log; 0 for a temporary one
  * @session: descriptor while one is running
  * @guest: the VM, recorded first, then replayed
- * @regs: at the end of the recording
+ * @machine: at the end of the recording
  * @ram: at the end of the recording
  * @recorded: status at the end of the recording
  * @status: at the end of the last session
@@ -50,13 +53,15 @@ struct replay {
 	uint64_t ram_hash_interval;
 	uint64_t mark_interval;
 	int may_fail;
-	uint32_t role;
-	int zap_replay;
+	void (*meanwhile)(struct replay *r);
+	unsigned int every_us;
+	int warm_record;
 	int warm_replay;
+	uint32_t role;
 	int log;
 	int session;
 	struct guest guest;
-	struct kvm_regs regs;
+	struct machine machine;
 	uint8_t *ram;
 	struct kvm_ft_status recorded;
 	struct kvm_ft_status status;
@@ -77,10 +82,28 @@ const char *replay_difference(struct replay *r);
 /* Both, and releases everything; the test's single assertion. */
 const char *replay_check(struct replay *r);
 
+/*
+ * The same with counters of different skid: none, and up to 100 events.
+ * Each begins with @r as it was given.
+ */
+const char *replay_check_skids(struct replay *r);
+
 void replay_release(struct replay *r);
 
 /* In on_landmark: an event with @size bytes of @data. */
 void replay_event(struct replay *r, uint32_t tag, const void *data, uint32_t size);
+
+/*
+ * In on_exit: on record logs @size bytes of @data, on replay overwrites them with
+ * what was logged.
+ */
+void replay_value(struct replay *r, uint32_t tag, void *data, uint32_t size);
+
+/* As @meanwhile: asks for landmarks. */
+void replay_kick(struct replay *r);
+
+/* As @meanwhile: drops the host's mappings of guest RAM, not its contents. */
+void replay_zap(struct replay *r);
 
 /* The module's parameter: what a session expects of the counter; -1 is its default. */
 void replay_set_skid(int skid);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Guest code that uses the local APIC, whose address is in R15. */
+#ifndef SELFTESTS_APIC_H
+#define SELFTESTS_APIC_H
+
+#define APIC_BASE	0xfee00000
+
+#define APIC_ON		"movl $0x1ff, 0x0f0(%r15)\n"
+#define APIC_EOI	"movl $0, 0x0b0(%r15)\n"
+
+/* The timer counts @ticks nanoseconds, once or over and over, then vector 0x40. */
+#define APIC_TIMER_VECTOR	0x40
+#define APIC_ONCE(ticks) \
+	"movl $0xb, 0x3e0(%r15)\n movl $0x40, 0x320(%r15)\n" APIC_AGAIN(ticks)
+#define APIC_PERIODIC(ticks) \
+	"movl $0xb, 0x3e0(%r15)\n movl $0x20040, 0x320(%r15)\n" APIC_AGAIN(ticks)
+#define APIC_AGAIN(ticks)	"movl $" #ticks ", 0x380(%r15)\n"
+
+#endif
