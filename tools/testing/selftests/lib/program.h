@@ -10,7 +10,7 @@
 #define SELFTESTS_PROGRAM_H
 
 #include "apic.h"
-#include "guest.h"
+#include "replay.h"
 
 #define PROGRAM_HANDLER	0x20000
 #define PROGRAM_VECTOR	APIC_TIMER_VECTOR
@@ -41,5 +41,12 @@ struct program {
 };
 
 void program_load(struct guest *g, const struct program *p);
+
+/*
+ * Records and replays it with both skids of replay_check_skids(), with what @r
+ * has besides, except that set_up may be NULL.  Says what differs, and returns
+ * how many of the recordings' entries were replayed; 0 if something differs.
+ */
+unsigned long program_check(const struct program *p, struct replay r);
 
 #endif
