@@ -147,7 +147,8 @@ int kvm_ft_ram_record_all(struct kvm_ft_session *s)
 		err = kvm_ft_log_room(s, 0);
 		if (!err)
 			err = kvm_ft_ram_record(s);
-		s->ram.left--;
+		if (!err)
+			s->ram.left--;
 	}
 	return err;
 }

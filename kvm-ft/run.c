@@ -34,7 +34,7 @@ static int record_timer(struct kvm_ft_session *s)
 static int at_landmark(struct kvm_ft_session *s, struct kvm_ft_run *run)
 {
 	if (test_and_clear_bit(KVM_FT_PENDING_DUE, &s->pending)) {
-		if (kvm_ft_intervals_record(s))
+		if (kvm_ft_intervals_record(s) || kvm_ft_log_flush(s, false))
 			return GO_ON;	/* and find that the session has ended */
 	}
 	if (test_and_clear_bit(KVM_FT_PENDING_TIMER, &s->pending)) {
@@ -72,6 +72,7 @@ static int at_next_entry(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	case KVM_FT_KIND_STOP:
 		if (kvm_ft_async(s, &e))
 			return GO_ON;
+		s->log_end = KVM_FT_END_COMPLETE;
 		run->exit = KVM_FT_EXIT_END;
 		return RETURN;
 	default:
@@ -80,8 +81,21 @@ static int at_next_entry(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	}
 }
 
+/* Who replays us may come as far as here. */
+static int hand_over(struct kvm_ft_session *s)
+{
+	if (kvm_ft_log_is_live(s) && s->here.progress > s->recorder.writer.codec.progress &&
+	    kvm_ft_mark(s))
+		return GO_ON;
+	return kvm_ft_log_flush(s, true) == -EINTR ? -EINTR : GO_ON;
+}
+
 static int wait_while_halted(struct kvm_ft_session *s, struct kvm_ft_run *run)
 {
+	int r = hand_over(s);
+
+	if (r != GO_ON || s->state != KVM_FT_STATE_RECORDING)
+		return r;
 	if (wait_event_interruptible(s->wait, READ_ONCE(s->pending)))
 		return -EINTR;
 	return at_landmark(s, run);
@@ -121,26 +135,6 @@ static int halted(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	return wake_from_log(s, run);
 }
 
-/* Before the guest runs: room in the log, or the next entry of it. */
-static int provide_block(struct kvm_ft_session *s, struct kvm_ft_run *run)
-{
-	int r;
-
-	if (s->state == KVM_FT_STATE_RECORDING) {
-		kvm_ft_log_room(s, 0);
-		return GO_ON;
-	}
-	if (s->replayer.have)
-		return GO_ON;
-	r = kvm_ft_log_next_block(s);
-	if (r < 0)
-		kvm_ft_fail(s, r, "cannot read the log");
-	if (r)
-		return GO_ON;
-	run->exit = KVM_FT_EXIT_END;
-	return RETURN;
-}
-
 static bool active(const struct kvm_ft_session *s)
 {
 	return s->state == KVM_FT_STATE_RECORDING || s->state == KVM_FT_STATE_REPLAYING;
@@ -176,6 +170,39 @@ static int run_guest(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	}
 }
 
+/* Replay, without a next entry: does the log let the guest run all the same? */
+static bool may_run_on(struct kvm_ft_session *s)
+{
+	return kvm_ft_free_stretch(s) && (!s->halted || kvm_ft_kvm_runnable(s));
+}
+
+static int provide_entry(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	bool wait = !may_run_on(s);
+	int r;
+
+	/* As KVM_RUN does it: completes the last exit, and does not run the guest. */
+	if (wait && kvm_ft_log_is_live(s) && kvm_ft_immediate_exit(s->arch.vcpu->run))
+		return run_guest(s, run);
+	r = kvm_ft_log_next_block(s, wait);
+	if (r == -EINTR)
+		return r;
+	if (r < 0 && r != -EAGAIN)
+		kvm_ft_fail(s, r, "cannot read the log");
+	if (r)
+		return GO_ON;
+	run->exit = KVM_FT_EXIT_END;
+	return RETURN;
+}
+
+/* Before the guest runs: room in the log, or the next entry of it. */
+static int provide_block(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	if (s->state == KVM_FT_STATE_RECORDING)
+		return kvm_ft_log_room(s, 0) == -EINTR ? -EINTR : GO_ON;
+	return s->replayer.have ? GO_ON : provide_entry(s, run);
+}
+
 /*
  * Several entries may share a landmark.  The guest must not run between them:
  * it would take the first one's interrupt.
@@ -191,13 +218,15 @@ static int step(struct kvm_ft_session *s, struct kvm_ft_run *run)
 {
 	int r;
 
-	r = provide_block(s, run);
-	if (r != GO_ON || !active(s))
-		return r;
 	if (kvm_ft_locate(s)) {
 		kvm_ft_fail(s, -EIO, "the performance counter was taken away");
 		return GO_ON;
 	}
+	r = provide_block(s, run);
+	if (r != GO_ON || !active(s))
+		return r;
+	if (s->state == KVM_FT_STATE_REPLAYING && !s->replayer.have && !may_run_on(s))
+		return GO_ON;
 	if (stands_at_next(s)) {
 		s->arch.approach = KVM_FT_FREE;
 		return at_next_entry(s, run);
@@ -268,6 +297,10 @@ int kvm_ft_run(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	WRITE_ONCE(s->runner, current);
 	r = run_loop(s, run);
 	WRITE_ONCE(s->runner, NULL);
+	if (s->state == KVM_FT_STATE_RECORDING)
+		kvm_ft_log_flush(s, false);
+	else if (!active(s))
+		kvm_ft_log_release(s);
 	run->progress = s->here.progress;
 	return r;
 }

@@ -14,6 +14,7 @@
 
 #include "session.h"
 #include "trace.h"
+#include "transport/transport.h"
 
 static void set_state(struct kvm_ft_session *s, u32 state)
 {
@@ -173,27 +174,65 @@ static bool active(const struct kvm_ft_session *s)
 	return s->state == KVM_FT_STATE_RECORDING || s->state == KVM_FT_STATE_REPLAYING;
 }
 
+static struct kvm_ft_end *file_end(int fd)
+{
+	struct file *file = fget(fd);
+	struct kvm_ft_end *end;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	end = kvm_ft_file_end(file);
+	if (IS_ERR(end))
+		fput(file);
+	return end;
+}
+
+/* Another session's log, while that session is not in an ioctl. */
+static struct kvm_ft_end *sink_of(struct kvm_ft_session *other)
+{
+	struct kvm_ft_end *end;
+
+	if (!mutex_trylock(&other->lock))
+		return ERR_PTR(-EBUSY);
+	end = other->log ? kvm_ft_loopback_sink(other->log) : ERR_PTR(-EINVAL);
+	mutex_unlock(&other->lock);
+	return end;
+}
+
+static const struct file_operations session_fops;
+
+static struct kvm_ft_end *loopback_end(struct kvm_ft_session *s, int fd)
+{
+	struct kvm_ft_end *end = ERR_PTR(-EINVAL);
+	struct file *file;
+
+	if (fd == -1)
+		return kvm_ft_loopback_source();
+	file = fget(fd);
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (file->f_op == &session_fops && file->private_data != s)
+		end = sink_of(file->private_data);
+	fput(file);
+	return end;
+}
+
 static long set_log(struct kvm_ft_session *s, void __user *arg)
 {
+	struct kvm_ft_end *end;
 	struct kvm_ft_log log;
-	struct file *file;
 
 	if (copy_from_user(&log, arg, sizeof(log)))
 		return -EFAULT;
-	if (log.flags || memchr_inv(log.pad, 0, sizeof(log.pad)))
+	if (log.flags || log.type > KVM_FT_LOG_LOOPBACK || log.pad1 || log.pad)
 		return -EINVAL;
 	if (s->state != KVM_FT_STATE_NEW)
 		return -EBUSY;
-	file = fget(log.fd);
-	if (!file)
-		return -EBADF;
-	if (!S_ISREG(file_inode(file)->i_mode)) {
-		fput(file);
-		return -EINVAL;
-	}
-	if (s->log)
-		fput(s->log);
-	s->log = file;
+	end = log.type == KVM_FT_LOG_FILE ? file_end(log.fd) : loopback_end(s, log.fd);
+	if (IS_ERR(end))
+		return PTR_ERR(end);
+	kvm_ft_log_release(s);
+	s->log = end;
 	return 0;
 }
 
@@ -204,13 +243,6 @@ static_assert(KVM_FT_DIFF_BUILD == KVM_FT_DIFFERS_BUILD);
 
 static int start_replay(struct kvm_ft_session *s, struct kvm_ft_start *start)
 {
-	int err;
-
-	if (start->flags || start->ram_hash_interval || start->mark_interval)
-		return -EINVAL;
-	err = kvm_ft_log_open(s);
-	if (err)
-		return err;
 	start->differs = kvm_ft_log_header_compare(&s->replayer.reader.header, &s->header);
 	if (start->differs) {
 		start->reason = KVM_FT_REFUSED_LOG;
@@ -247,12 +279,20 @@ static long start_session(struct kvm_ft_session *s, struct kvm_ft_start *start)
 
 	if ((start->role != KVM_FT_RECORD && start->role != KVM_FT_REPLAY) ||
 	    start->flags & ~KVM_FT_START_CHECKING || start->reason || start->differs ||
-	    memchr_inv(start->pad, 0, sizeof(start->pad)) || !s->log)
+	    memchr_inv(start->pad, 0, sizeof(start->pad)))
+		return -EINVAL;
+	if (start->role == KVM_FT_REPLAY &&
+	    (start->flags || start->ram_hash_interval || start->mark_interval))
 		return -EINVAL;
 	if (s->state != KVM_FT_STATE_NEW)
 		return -EBUSY;
-	if (!(s->log->f_mode & (start->role == KVM_FT_RECORD ? FMODE_WRITE : FMODE_READ)))
-		return -EBADF;
+	if (!s->log)
+		return -EINVAL;
+	err = s->log->ops->open(s->log, start->role == KVM_FT_RECORD);
+	if (!err && start->role == KVM_FT_REPLAY)
+		err = kvm_ft_log_open(s);
+	if (err)
+		return err;
 	/* KVM's own ioctls must not change what is looked at. */
 	if (mutex_lock_killable(&s->arch.vcpu->mutex))
 		return -EINTR;
@@ -372,10 +412,10 @@ static long event(struct kvm_ft_session *s, void __user *arg)
 static int replay_value(struct kvm_ft_session *s, struct kvm_ft_data *data, void __user *arg)
 {
 	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_VALUE };
-	int err = 0;
+	int err = s->replayer.have ? 1 : -EAGAIN;
 
-	if (!s->replayer.have)
-		err = kvm_ft_log_next_block(s);
+	while (err == -EAGAIN)
+		err = kvm_ft_log_next_block(s, true);
 	if (err >= 0)
 		err = kvm_ft_async(s, &e);
 	if (err)
@@ -421,18 +461,18 @@ static int finish_recording(struct kvm_ft_session *s)
 	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_STOP };
 	int err = 0;
 
+	if (s->stopping)
+		return kvm_ft_log_close(s);
 	if (s->ram.interval)
 		err = kvm_ft_ram_record_all(s);
 	if (!err)
 		err = kvm_ft_log_room(s, 0);
 	if (!err)
 		err = kvm_ft_async(s, &e);
-	if (!err) {
-		err = kvm_ft_log_close(s);
-		if (err)
-			kvm_ft_fail(s, err, "cannot complete the log");
-	}
-	return err;
+	if (err)
+		return err;
+	s->stopping = true;
+	return kvm_ft_log_close(s);
 }
 
 static long stop(struct kvm_ft_session *s)
@@ -447,6 +487,8 @@ static long stop(struct kvm_ft_session *s)
 		return err;
 	if (active(s))
 		set_state(s, KVM_FT_STATE_STOPPED);
+	s->stopping = false;
+	kvm_ft_log_release(s);
 	kvm_ft_hooks_put(s);
 	if (test_and_clear_bit(KVM_FT_PENDING_TIMER, &s->pending))
 		kvm_ft_kvm_return_timer(s);
@@ -486,6 +528,7 @@ static long status(struct kvm_ft_session *s, void __user *arg)
 		.error = -s->error,
 		.progress = s->here.progress,
 		.bytes = s->log_pos,
+		.log_end = s->log_end,
 	};
 	int i;
 
@@ -500,6 +543,8 @@ static long status(struct kvm_ft_session *s, void __user *arg)
 
 static long locked_ioctl(struct kvm_ft_session *s, unsigned int cmd, void __user *arg)
 {
+	if (s->stopping && cmd != KVM_FT_STOP)
+		return -EBUSY;
 	switch (cmd) {
 	case KVM_FT_SET_LOG:
 		return set_log(s, arg);
@@ -547,8 +592,7 @@ static void session_free(struct kvm_ft_session *s)
 	kvm_ft_hooks_put(s);
 	kvm_ft_counter_release(s);
 	kvm_ft_entry_release(s);
-	if (s->log)
-		fput(s->log);
+	kvm_ft_log_release(s);
 	if (s->vcpu_file)
 		fput(s->vcpu_file);
 	if (s->vm)
@@ -563,7 +607,7 @@ static int session_release(struct inode *inode, struct file *file)
 	struct kvm_ft_session *s = file->private_data;
 
 	if (s->state == KVM_FT_STATE_RECORDING)
-		kvm_ft_log_store(s);
+		kvm_ft_log_store(s, false);
 	kvm_ft_hooks_put(s);
 	if (test_and_clear_bit(KVM_FT_PENDING_TIMER, &s->pending))
 		kvm_ft_kvm_return_timer(s);

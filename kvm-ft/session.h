@@ -22,6 +22,8 @@
 #include "arch/x86/x86.h"
 #include "replay/engine.h"
 
+struct kvm_ft_end;
+
 /* Bits of kvm_ft_session.pending. */
 /* The guest's LAPIC timer has expired, and the guest has not been told. */
 #define KVM_FT_PENDING_TIMER	0
@@ -92,10 +94,13 @@ struct kvm_ft_ram {
  * @name: of the guest
  * @vm: the VM's file, held
  * @vcpu_file: the vCPU's file, held
- * @log: the log's file, held; NULL before KVM_FT_SET_LOG
+ * @log: our end of the log's transport; NULL before KVM_FT_SET_LOG and at the end
  * @log_pos: bytes of the log stored or consumed
+ * @log_end: KVM_FT_END_* (replay)
  * @block: %KVM_FT_BLOCK_MAX bytes
- * @block_len: bytes in @block that were read from the log (replay)
+ * @block_len: bytes in @block that were loaded (replay)
+ * @unstored: bytes of a finished block in @block that wait to be stored (record)
+ * @stopping: KVM_FT_STOP was interrupted, and only it may be called
  * @state: KVM_FT_STATE_*
  * @error: negative errno, with KVM_FT_STATE_FAILED
  * @what: why the session failed
@@ -126,10 +131,13 @@ struct kvm_ft_session {
 	char name[KVM_FT_NAME_SIZE];
 	struct file *vm;
 	struct file *vcpu_file;
-	struct file *log;
-	loff_t log_pos;
+	struct kvm_ft_end *log;
+	u64 log_pos;
+	u32 log_end;
 	u8 *block;
 	size_t block_len;
+	size_t unstored;
+	bool stopping;
 	u32 state;
 	int error;
 	const char *what;
@@ -224,13 +232,16 @@ int kvm_ft_ram_replay(struct kvm_ft_session *s);
 /* run.c */
 int kvm_ft_run(struct kvm_ft_session *s, struct kvm_ft_run *run);
 
-/* logfile.c */
+/* log.c: see there */
 int kvm_ft_log_create(struct kvm_ft_session *s);
 int kvm_ft_log_open(struct kvm_ft_session *s);
-int kvm_ft_log_next_block(struct kvm_ft_session *s);
-int kvm_ft_log_store(struct kvm_ft_session *s);
+int kvm_ft_log_next_block(struct kvm_ft_session *s, bool wait);
+int kvm_ft_log_store(struct kvm_ft_session *s, bool wait);
 int kvm_ft_log_room(struct kvm_ft_session *s, size_t payload);
+int kvm_ft_log_flush(struct kvm_ft_session *s, bool wait);
+bool kvm_ft_log_is_live(const struct kvm_ft_session *s);
 int kvm_ft_log_close(struct kvm_ft_session *s);
+void kvm_ft_log_release(struct kvm_ft_session *s);
 
 /* sysfs.c; process context, may sleep, unless noted */
 int kvm_ft_sysfs_init(void);

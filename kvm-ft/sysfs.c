@@ -109,7 +109,7 @@ static ssize_t log_bytes_show(struct device *dev, struct device_attribute *attr,
 {
 	struct kvm_ft_session *s = dev_get_drvdata(dev);
 
-	return sysfs_emit(buf, "%lld\n", READ_ONCE(s->log_pos));
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(s->log_pos));
 }
 static DEVICE_ATTR_ADMIN_RO(log_bytes);
 

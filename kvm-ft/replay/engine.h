@@ -55,7 +55,7 @@ int kvm_ft_recorder_begin(struct kvm_ft_recorder *r);
  * @r: the recorder
  * @payload: bytes of payload that the next entry will have
  *
- * Return: true if the next entries might not fit.
+ * Return: true if the next entries might not fit, or there is no block.
  */
 bool kvm_ft_recorder_full(const struct kvm_ft_recorder *r, size_t payload);
 
@@ -85,6 +85,9 @@ struct kvm_ft_divergence {
  * @reader: of the log
  * @next: the next entry, if @have
  * @have: there is one
+ * @free_until: progress up to which nothing happens that is not in the entries
+ *	so far: that of the last mark.  Without a next entry the guest may run
+ *	until there, but not to it: something may follow at the same progress
  * @divergence: why kvm_ft_replayer_take() failed
  * @next_len: bytes that it takes in the log
  * @entries: entries replayed, by kind
@@ -94,6 +97,7 @@ struct kvm_ft_replayer {
 	struct kvm_ft_log_reader reader;
 	struct kvm_ft_entry next;
 	bool have;
+	u64 free_until;
 	struct kvm_ft_divergence divergence;
 	size_t next_len;
 	u64 entries[KVM_FT_KIND_LIMIT];
@@ -149,7 +153,8 @@ int kvm_ft_replayer_at(struct kvm_ft_replayer *r, u64 progress, u64 rip, u64 rcx
  *	agree
  *
  * Return: 0; -EILSEQ if they do not agree, with @r->divergence set; -ENODATA if
- * there is no next entry; -EBADMSG if the block is damaged.
+ * there is no next entry; -EBADMSG if the block is damaged. Before
+ * @r->free_until it is a divergence that there is none.
  */
 int kvm_ft_replayer_take(struct kvm_ft_replayer *r, struct kvm_ft_entry *found);
 

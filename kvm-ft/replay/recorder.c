@@ -18,7 +18,7 @@ bool kvm_ft_recorder_full(const struct kvm_ft_recorder *r, size_t payload)
 {
 	size_t room = KVM_FT_BLOCK_MAX - r->writer.len;
 
-	return room < payload + KVM_FT_RECORDER_RESERVE * KVM_FT_ENTRY_FIXED_MAX;
+	return !r->writer.buf || room < payload + KVM_FT_RECORDER_RESERVE * KVM_FT_ENTRY_FIXED_MAX;
 }
 
 int kvm_ft_recorder_add(struct kvm_ft_recorder *r, const struct kvm_ft_entry *e)

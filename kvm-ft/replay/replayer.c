@@ -7,6 +7,7 @@ int kvm_ft_replayer_init(struct kvm_ft_replayer *r, const u8 *buf, size_t len)
 	memset(r->bytes, 0, sizeof(r->bytes));
 	memset(&r->divergence, 0, sizeof(r->divergence));
 	r->have = false;
+	r->free_until = 0;
 	return kvm_ft_log_reader_init(&r->reader, buf, len);
 }
 
@@ -25,7 +26,7 @@ static void count(struct kvm_ft_replayer *r)
 	r->bytes[r->next.kind] += r->next_len;
 }
 
-/* Progress marks bound how far a live replay may run; a stored log needs none. */
+/* Marks say how far the guest may run where there is no next entry yet. */
 static int advance(struct kvm_ft_replayer *r)
 {
 	int got;
@@ -35,6 +36,7 @@ static int advance(struct kvm_ft_replayer *r)
 		if (got <= 0 || r->next.kind != KVM_FT_KIND_MARK)
 			break;
 		count(r);
+		r->free_until = r->next.progress;
 	}
 	r->have = got > 0;
 	return got < 0 ? got : 0;
@@ -125,8 +127,15 @@ int kvm_ft_replayer_take(struct kvm_ft_replayer *r, struct kvm_ft_entry *found)
 {
 	const char *what;
 
-	if (!r->have)
+	if (!r->have && found->progress >= r->free_until)
 		return -ENODATA;
+	if (!r->have) {
+		r->next = (struct kvm_ft_entry){
+			.kind = KVM_FT_KIND_MARK, .progress = r->free_until,
+			.ordinal = r->reader.codec.ordinal,
+		};
+		return diverged(r, found, "kind of exit");
+	}
 	what = difference(r, found);
 	if (what)
 		return diverged(r, found, what);

@@ -35,8 +35,25 @@ static int passed(struct kvm_ft_session *s)
 }
 
 /**
+ * kvm_ft_free_stretch() - how far may the guest run without a next entry?
+ * @s: a replaying session; @s->here is up to date
+ *
+ * The counter's overflow may be late, so the last events before the mark are
+ * left for when there is more of the log.
+ *
+ * Return: progress events, 0 if it must wait.
+ */
+u64 kvm_ft_free_stretch(const struct kvm_ft_session *s)
+{
+	u64 end = s->here.progress + s->arch.skid + MARGIN;
+
+	return s->replayer.free_until > end ? s->replayer.free_until - end : 0;
+}
+
+/**
  * kvm_ft_approach() - prepare the next VM entry
- * @s: a replaying session with a next entry; @s->here is up to date
+ * @s: a replaying session with a next entry, or with a stretch to run;
+ *	@s->here is up to date
  *
  * Process context; may sleep.
  *
@@ -49,6 +66,11 @@ int kvm_ft_approach(struct kvm_ft_session *s)
 	u64 reserve = a->skid + MARGIN;
 	u64 distance;
 
+	if (!s->replayer.have) {
+		if (a->approach == KVM_FT_COUNTING && !READ_ONCE(a->overflowed))
+			return 0;
+		return set_approach(s, KVM_FT_COUNTING, kvm_ft_free_stretch(s));
+	}
 	if (!kvm_ft_replayer_stops(&s->replayer)) {
 		if (a->approach == KVM_FT_FREE)
 			return 0;

@@ -142,6 +142,7 @@ int kvm_ft_counter_read(struct kvm_ft_session *s, u64 *progress);
 int kvm_ft_counter_overflow_after(struct kvm_ft_session *s, u64 events);
 
 /* landmark.c: replay */
+u64 kvm_ft_free_stretch(const struct kvm_ft_session *s);
 int kvm_ft_approach(struct kvm_ft_session *s);
 int kvm_ft_breakpoint_hit(struct kvm_ft_session *s);
 

@@ -81,23 +81,47 @@ struct kvm_ft_create {
  */
 #define KVM_FT_CREATE		_IOW(KVM_FT_IOC, 0x01, struct kvm_ft_create)
 
+/* kvm_ft_log.type */
+#define KVM_FT_LOG_FILE		0
+#define KVM_FT_LOG_LOOPBACK	1
+
 /**
  * struct kvm_ft_log - argument of KVM_FT_SET_LOG
- * @fd: a regular file, open for writing (record) or reading (replay); the log
- *	begins at its beginning
+ * @fd: FILE: a regular file, open for writing (record) or reading (replay); the
+ *	log begins at its beginning.  LOOPBACK: -1 to record; the recording
+ *	session's descriptor to replay
  * @flags: 0
+ * @type: KVM_FT_LOG_*
+ * @pad1: 0
  * @pad: 0
  */
 struct kvm_ft_log {
 	__s32 fd;
 	__u32 flags;
-	__u64 pad[2];
+	__u32 type;
+	__u32 pad1;
+	__u64 pad;
 };
 
 /*
  * KVM_FT_SET_LOG (on a session; struct kvm_ft_log)
  *
- * Errors: EBADF, EINVAL (not a regular file), EBUSY (the session is started).
+ * A LOOPBACK log goes from one session to another of the same host while it is
+ * recorded, through a ring of 512 KiB.  The recording session is told first, the
+ * replaying one before the former runs; each starts and runs in its own thread.
+ * The recorder hands over what there is when its guest halts, when it returns
+ * from KVM_FT_RUN, and at each mark (kvm_ft_start.mark_interval).  The replay
+ * runs as far as the log says what happens, and waits there for more.
+ *
+ * Either side's KVM_FT_RUN (and the replay's KVM_FT_START, for the header) waits
+ * for the other; a signal or kvm_run's immediate_exit ends the wait with EINTR.
+ * When the recording session ends, the replay comes to the end of what was
+ * handed over, KVM_FT_EXIT_END; kvm_ft_status.log_end says whether that was all.
+ * When the replaying session ends, the recording fails with EPIPE.
+ *
+ * Errors: EBADF, EINVAL (not a regular file, or not a session that records to a
+ * loop-back), EBUSY (the session is started; the other one is in an ioctl, or
+ * already has somebody who replays it), ENOMEM.
  */
 #define KVM_FT_SET_LOG		_IOW(KVM_FT_IOC, 0x10, struct kvm_ft_log)
 
@@ -185,10 +209,11 @@ struct kvm_ft_start {
  *
  * Errors: EPERM (the guest or the log is refused, see @reason), EINVAL (no
  * log, unknown role or flags), EBADF (the log is not open for writing or
- * reading), EINTR (killed while another ioctl of the vCPU ran), EBUSY (started
- * already, or another session of this vCPU is), EBADMSG or EPROTONOSUPPORT
- * (replay: no log, or one of another version), ENODEV (a function of KVM cannot
- * be hooked; the kernel log names it), and those of writing or reading the log.
+ * reading), EINTR (killed while another ioctl of the vCPU ran, or a signal while
+ * it waited for the log), EBUSY (started already, or another session of this
+ * vCPU is), EBADMSG or EPROTONOSUPPORT (replay: no log, or one of another
+ * version), ENODEV (a function of KVM cannot be hooked; the kernel log names
+ * it), and those of writing or reading the log.
  */
 #define KVM_FT_START		_IOWR(KVM_FT_IOC, 0x11, struct kvm_ft_start)
 
@@ -281,7 +306,8 @@ struct kvm_ft_data {
  * VM can be run on, with KVM_RUN too.
  *
  * Errors: EINVAL (not started), EBUSY (running), EINTR (a signal came while RAM
- * was hashed: call it again), those of writing the log.
+ * was hashed or the log waited for room: call it again, nothing else is
+ * possible), those of writing the log.
  */
 #define KVM_FT_STOP		_IO(KVM_FT_IOC, 0x16)
 
@@ -317,6 +343,11 @@ struct kvm_ft_position {
 	__u64 regs[KVM_FT_REGS];
 };
 
+/* kvm_ft_status.log_end */
+#define KVM_FT_END_NONE		0	/* not reached */
+#define KVM_FT_END_COMPLETE	1	/* the recording was stopped with KVM_FT_STOP */
+#define KVM_FT_END_TORN		2	/* it ended otherwise; all before is good */
+
 /**
  * struct kvm_ft_status - result of KVM_FT_STATUS
  * @state: KVM_FT_STATE_*
@@ -327,7 +358,7 @@ struct kvm_ft_position {
  * @what: what differed, as text; empty unless @state is DIVERGED or FAILED
  * @differs: with DIVERGED, bit i is set if regs[i] of @logged and @found are
  *	known and differ; they may do so where @what is something else, too
- * @pad: 0
+ * @log_end: replay: KVM_FT_END_*
  * @logged: with DIVERGED, what the log has
  * @found: with DIVERGED, what the guest did
  */
@@ -339,7 +370,7 @@ struct kvm_ft_status {
 	__u64 progress;
 	char what[64];
 	__u32 differs;
-	__u32 pad;
+	__u32 log_end;
 	struct kvm_ft_position logged;
 	struct kvm_ft_position found;
 };
