@@ -64,7 +64,8 @@ TEST_F(mark, where_nothing_else_is)
 	/* The marks, and the stop. */
 	EXPECT_LE(QUIET / (INTERVAL + SLACK) + 1, r->recorded.entries);
 	EXPECT_GE(QUIET / INTERVAL + 1, r->recorded.entries);
-	EXPECT_EQ(1, r->status.entries);
+	/* Those that the replay went past are counted, too. */
+	EXPECT_EQ(r->recorded.entries, r->status.entries);
 }
 
 TEST_F(mark, not_where_something_is)
