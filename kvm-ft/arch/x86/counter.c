@@ -24,24 +24,16 @@ MODULE_PARM_DESC(skid, "Events by which a counter's overflow may be late, for se
 /* No overflow: longer than any guest runs. */
 #define PERIOD_NEVER	BIT_ULL(62)
 
-static const struct kvm_ft_counter_model lab_model = {
-	.name = "lab PMU, instructions",
-	.config = 1,
-	.kind = KVM_FT_COUNTER_LAB_INSTRUCTIONS,
-	.skid = 10000,
-	.arm_host_dr7 = true,
-};
+static const struct kvm_ft_counter_model *model_of_this_cpu(void)
+{
+	enum kvm_ft_cpu_vendor vendor = KVM_FT_CPU_OTHER;
 
-/*
- * Retired conditional branch instructions, event 0xd1: AMD PPR for family 17h
- * and later, "ExRetCond".  The skid is rr's figure for Zen.
- */
-static const struct kvm_ft_counter_model zen_model = {
-	.name = "AMD Zen, conditional branches",
-	.config = 0xd1,
-	.kind = KVM_FT_COUNTER_COND_BRANCHES,
-	.skid = 10000,
-};
+	if (boot_cpu_data.x86_vendor == X86_VENDOR_INTEL)
+		vendor = KVM_FT_CPU_INTEL;
+	else if (boot_cpu_data.x86_vendor == X86_VENDOR_AMD)
+		vendor = KVM_FT_CPU_AMD;
+	return kvm_ft_counter_model_of(vendor, boot_cpu_data.x86, boot_cpu_data.x86_model);
+}
 
 /**
  * kvm_ft_counter_choose() - which event this host counts
@@ -51,14 +43,15 @@ static const struct kvm_ft_counter_model zen_model = {
  */
 int kvm_ft_counter_choose(struct kvm_ft_session *s)
 {
-	if (s->arch.lab_pmu && boot_cpu_has(X86_FEATURE_HYPERVISOR))
-		s->arch.model = &lab_model;
-	else if (s->arch.lab_pmu)
-		return -ENODEV;
-	else if (boot_cpu_data.x86_vendor == X86_VENDOR_AMD && boot_cpu_data.x86 >= 0x17)
-		s->arch.model = &zen_model;
+	const struct kvm_ft_counter_model *model;
+
+	if (!s->arch.lab_pmu)
+		model = model_of_this_cpu();
 	else
+		model = boot_cpu_has(X86_FEATURE_HYPERVISOR) ? &kvm_ft_lab_model : NULL;
+	if (!model)
 		return -ENODEV;
+	s->arch.model = model;
 	s->arch.skid = READ_ONCE(skid) >= 0 ? READ_ONCE(skid) : s->arch.model->skid;
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <linux/types.h>
 
 #include "../../replay/codec.h"
+#include "counter_models.h"
 
 struct kvm_ft_session;
 struct kvm_ft_log_header;
@@ -29,23 +30,6 @@ struct kvm_ft_where {
 	u64 rip;
 	u64 rcx;
 	u64 regs[KVM_FT_NR_REGS];
-};
-
-/**
- * struct kvm_ft_counter_model - a CPU's event for guest progress
- * @name: for people
- * @config: perf's raw event
- * @kind: enum kvm_ft_counter
- * @skid: an overflow arrives at most this many events from where it was due;
- *	the module parameter of that name overrides it
- * @arm_host_dr7: the CPU's VMRUN does not arm the guest's breakpoints (QEMU)
- */
-struct kvm_ft_counter_model {
-	const char *name;
-	u64 config;
-	u32 kind;
-	u32 skid;
-	bool arm_host_dr7;
 };
 
 /**

@@ -34,11 +34,13 @@
  * @entry_tsc: TSC right before VM entry
  * @entered: before_entry() was called for it
  * @timer: the interrupting timer was started for it
+ * @number: of segments while lab_miscount was set
  */
 struct lab_segment {
 	u64 entry_tsc;
 	bool entered;
 	bool timer;
+	unsigned int number;
 };
 
 static DEFINE_PER_CPU(struct lab_segment, segment);
@@ -131,6 +133,14 @@ static void notrace record_raw(u64 ticks, bool interrupted)
 	}
 }
 
+/* What to count too much for this segment.  Interrupts off. */
+static u64 notrace miscount(struct lab_segment *s)
+{
+	unsigned int every = READ_ONCE(lab_miscount);
+
+	return every && ++s->number % every == 0;
+}
+
 static void notrace after_exit(unsigned long ip, unsigned long parent_ip,
 			       struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
@@ -148,7 +158,7 @@ static void notrace after_exit(unsigned long ip, unsigned long parent_ip,
 	if (unlikely(lab_raw.vcpu && lab_raw.vcpu == (void *)regs->di))
 		record_raw(ticks, interrupted);
 	else
-		lab_pmu_count(ticks - lab_costs.segment, regs);
+		lab_pmu_count(ticks - lab_costs.segment + miscount(s), regs);
 }
 
 static void notrace instruction_retired(unsigned long ip, unsigned long parent_ip,

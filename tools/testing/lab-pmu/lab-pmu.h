@@ -68,6 +68,9 @@ struct lab_raw {
 
 extern struct lab_raw lab_raw;
 
+/* The module parameter: one too many in each so many-th segment, 0 for never. */
+extern unsigned int lab_miscount;
+
 /* hooks.c */
 int lab_hooks_install(void);
 void lab_hooks_remove(void);

@@ -9,6 +9,9 @@
  *	period is complete, drawn anew for each overflow.  0 delivers exactly.
  * seed (default 1, writable)
  *	Seed of the skid's random numbers; a write restarts the sequence.
+ * miscount (default 0, writable)
+ *	Count one instruction too many in every so many-th guest segment, to
+ *	show that an inexact counter is found; 0 for never.
  * segment_cost, arm_cost (read only, host instructions)
  *	What the calibration found.
  */
@@ -21,6 +24,7 @@
 
 struct lab_costs lab_costs;
 struct lab_raw lab_raw;
+unsigned int lab_miscount;
 
 static unsigned int skid;
 static unsigned long long seed = 1;
@@ -67,6 +71,8 @@ module_param_cb(skid, &skid_ops, &skid, 0644);
 MODULE_PARM_DESC(skid, "Overflow early or late by up to this many events (0..10000)");
 module_param_cb(seed, &seed_ops, &seed, 0644);
 MODULE_PARM_DESC(seed, "Seed of the random skid");
+module_param_named(miscount, lab_miscount, uint, 0644);
+MODULE_PARM_DESC(miscount, "Count one too many in every so many-th guest segment (0: never)");
 module_param_named(segment_cost, lab_costs.segment, ullong, 0444);
 MODULE_PARM_DESC(segment_cost, "Calibrated host instructions of an empty guest segment");
 module_param_named(arm_cost, lab_costs.arm, ullong, 0444);
@@ -76,6 +82,8 @@ static int __init lab_pmu_init(void)
 {
 	int err;
 
+	/* Unless the parameter was given, nobody has. */
+	lab_pmu_set_seed(seed);
 	err = lab_timer_acquire();
 	if (err)
 		return err;
