@@ -31,23 +31,58 @@ static void set_edx_eax(struct kvm_vcpu *vcpu, u64 value)
 	vcpu->arch.regs[VCPU_REGS_RDX] = value >> 32;
 }
 
+/*
+ * QEMU exits for RDTSCP as for RDTSC.  By the length, which KVM knows now, it
+ * costs nothing to tell them apart, but for a prefix that has no effect.
+ */
+static bool was_rdtscp(struct kvm_ft_session *s, unsigned long length)
+{
+	static const u8 rdtscp[] = { 0x0f, 0x01, 0xf9 };
+	struct kvm_vcpu *vcpu = s->arch.vcpu;
+	int i;
+
+	if (!s->arch.has_rdtscp || length != sizeof(rdtscp))
+		return false;
+	for (i = 0; i < sizeof(rdtscp); i++) {
+		u8 byte;
+
+		if (!kvm_ft_guest_byte(vcpu, s->here.rip + i, &byte) || byte != rdtscp[i])
+			return false;
+	}
+	return true;
+}
+
+static int set_tsc_aux(struct kvm_ft_session *s)
+{
+	struct kvm_vcpu *vcpu = s->arch.vcpu;
+	u64 aux;
+
+	if (kvm_get_msr(vcpu, MSR_TSC_AUX, &aux)) {
+		kvm_ft_fail(s, -EIO, "cannot read the guest's TSC_AUX");
+		return -EIO;
+	}
+	vcpu->arch.regs[VCPU_REGS_RCX] = (u32)aux;
+	return 0;
+}
+
 static int tsc_exit(struct kvm_ft_session *s, unsigned int kind)
 {
 	struct kvm_vcpu *vcpu = s->arch.vcpu;
-	u64 tsc, aux;
+	unsigned long rip = vcpu->arch.regs[VCPU_REGS_RIP];
+	u64 tsc;
+	int r;
 
 	tsc = kvm_read_l1_tsc(vcpu, rdtsc());
+	r = kvm_skip_emulated_instruction(vcpu);
+	if (kind == KVM_FT_KIND_RDTSC &&
+	    was_rdtscp(s, vcpu->arch.regs[VCPU_REGS_RIP] - rip))
+		kind = KVM_FT_KIND_RDTSCP;
 	if (kvm_ft_sync(s, kind, &tsc))
 		return ended(s);
-	if (kind == KVM_FT_KIND_RDTSCP) {
-		if (kvm_get_msr(vcpu, MSR_TSC_AUX, &aux)) {
-			kvm_ft_fail(s, -EIO, "cannot read the guest's TSC_AUX");
-			return ended(s);
-		}
-		vcpu->arch.regs[VCPU_REGS_RCX] = (u32)aux;
-	}
+	if (kind == KVM_FT_KIND_RDTSCP && set_tsc_aux(s))
+		return ended(s);
 	set_edx_eax(vcpu, tsc);
-	return kvm_skip_emulated_instruction(vcpu);
+	return r;
 }
 
 static int rdtscp_exit(struct kvm_ft_session *s, unsigned int fastpath)

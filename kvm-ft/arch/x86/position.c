@@ -75,7 +75,22 @@ static bool is_prefix(u8 byte)
 	}
 }
 
-/* KVM looks at the guest's page tables as in a VM exit: with the vCPU loaded. */
+/**
+ * kvm_ft_guest_byte() - read a byte of the guest's code
+ * @vcpu: the vCPU, loaded, as KVM expects of who looks at guest page tables;
+ *	the caller holds kvm->srcu
+ * @address: linear
+ * @byte: the result
+ *
+ * Return: false if the guest has nothing there.
+ */
+bool kvm_ft_guest_byte(struct kvm_vcpu *vcpu, u64 address, u8 *byte)
+{
+	gpa_t gpa = kvm_mmu_gva_to_gpa_read(vcpu, address, NULL);
+
+	return gpa != INVALID_GPA && !kvm_vcpu_read_guest(vcpu, gpa, byte, 1);
+}
+
 static bool has_rep_prefix(struct kvm_vcpu *vcpu, u64 rip)
 {
 	bool repeated = false;
@@ -83,10 +98,9 @@ static bool has_rep_prefix(struct kvm_vcpu *vcpu, u64 rip)
 
 	srcu = srcu_read_lock(&vcpu->kvm->srcu);
 	for (i = 0; i < LONGEST_PREFIXES; i++) {
-		gpa_t gpa = kvm_mmu_gva_to_gpa_read(vcpu, rip + i, NULL);
 		u8 byte;
 
-		if (gpa == INVALID_GPA || kvm_vcpu_read_guest(vcpu, gpa, &byte, 1))
+		if (!kvm_ft_guest_byte(vcpu, rip + i, &byte))
 			break;
 		repeated = byte == 0xf2 || byte == 0xf3;
 		if (repeated || !is_prefix(byte))

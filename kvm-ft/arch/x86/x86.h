@@ -134,6 +134,7 @@ int kvm_ft_breakpoint_hit(struct kvm_ft_session *s);
 int kvm_ft_locate(struct kvm_ft_session *s);
 void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs);
 bool kvm_ft_clean_boundary(struct kvm_ft_session *s);
+bool kvm_ft_guest_byte(struct kvm_vcpu *vcpu, u64 address, u8 *byte);
 int kvm_ft_in_string_instruction(struct kvm_ft_session *s);
 
 /* describe.c */

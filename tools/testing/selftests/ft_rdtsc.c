@@ -7,6 +7,9 @@
  * lab-module: kvm-ft
  * lab-paging: nested strict
  */
+#include <err.h>
+#include <sys/ioctl.h>
+
 #include "kselftest_harness.h"
 #include "replay.h"
 
@@ -17,15 +20,30 @@ GUEST_CODE(loop,
 	   "mov $0x100000, %edi\n"
 	   "mov $3000, %ebx\n"
 	   "1: rdtsc\n" STORE
+	   "mov $-1, %rcx\n"
 	   "rdtscp\n" STORE
+	   "add %rcx, %r14\n"
 	   "mov $0x10, %ecx\n"
 	   "rdmsr\n" STORE
 	   "dec %ebx\n"
 	   "jnz 1b\n"
 	   "out %al, $0x10\n");
 
+#define LOOPS	3000
+#define AUX	0x1234
+
 static void set_up(struct replay *r)
 {
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msrs = {
+		.head.nmsrs = 1,
+		.entry = { .index = 0xc0000103, .data = AUX },	/* TSC_AUX */
+	};
+
+	if (ioctl(r->guest.vcpu, KVM_SET_MSRS, &msrs) != 1)
+		err(1, "KVM_SET_MSRS");
 	guest_load_code(&r->guest, loop);
 }
 
@@ -37,7 +55,9 @@ TEST(values_are_replayed)
 	EXPECT_EQ(NULL, difference)
 		TH_LOG("%s", difference);
 	/* One entry each, and the stop. */
-	EXPECT_EQ(3 * 3000 + 1, r.status.entries);
+	EXPECT_EQ(3 * LOOPS + 1, r.status.entries);
+	/* RDTSCP returns TSC_AUX, too. */
+	EXPECT_EQ((uint64_t)LOOPS * AUX, r.machine.regs.r14);
 }
 
 /* With plain KVM_RUN: nothing of the session may be left in the vCPU. */
