@@ -132,9 +132,10 @@ static int log_entry(struct kvm_ft_session *s, struct kvm_ft_entry *e)
 
 int kvm_ft_sync(struct kvm_ft_session *s, unsigned int kind, u64 *value)
 {
-	struct kvm_ft_entry e = { .kind = kind };
+	struct kvm_ft_entry e;
 	int err;
 
+	kvm_ft_entry_begin(&e, kind);
 	if (s->state == KVM_FT_STATE_RECORDING)
 		e.value = *value;
 	err = log_entry(s, &e);

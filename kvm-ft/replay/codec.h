@@ -102,7 +102,6 @@ enum kvm_ft_class {
  * @rcx: guest RCX, in entries with %KVM_FT_ENTRY_RCX, which EVENT, TIMER,
  *	RAM_HASH and STOP may have
  * @value: see enum kvm_ft_kind
- * @regs: the registers; in checking mode only, in all kinds but MARK
  * @gfn: first guest frame of a RAM_HASH
  * @npages: how many pages from there, at least 1
  * @payload: bytes of a VALUE or EVENT; decoded entries point into the buffer
@@ -111,8 +110,9 @@ enum kvm_ft_class {
  * @tag: kind of a VALUE or EVENT, the VMM's own numbering
  * @kind: enum kvm_ft_kind
  * @flags: KVM_FT_ENTRY_*
+ * @regs: the registers; looked at in checking mode only, in all kinds but MARK
  *
- * Fields without a meaning for the kind must be 0: the encoder refuses the
+ * Other fields without a meaning for the kind must be 0: the encoder refuses the
  * entry otherwise.
  */
 struct kvm_ft_entry {
@@ -121,7 +121,6 @@ struct kvm_ft_entry {
 	u64 rip;
 	u64 rcx;
 	u64 value;
-	u64 regs[KVM_FT_NR_REGS];
 	u64 gfn;
 	u64 npages;
 	const u8 *payload;
@@ -129,7 +128,15 @@ struct kvm_ft_entry {
 	u32 tag;
 	u8 kind;
 	u8 flags;
+	u64 regs[KVM_FT_NR_REGS];
 };
+
+/* An entry of @kind without anything; its registers stay as they are. */
+static inline void kvm_ft_entry_begin(struct kvm_ft_entry *e, u8 kind)
+{
+	memset(e, 0, offsetof(struct kvm_ft_entry, regs));
+	e->kind = kind;
+}
 
 #define KVM_FT_SITES		64	/* power of two, see site_slot() */
 #define KVM_FT_HISTORIES	256	/* power of two */

@@ -189,8 +189,6 @@ static const struct entry_case invalid_cases[] = {
 	{ "ram hash beyond end", FIELDS(KIND(RAM_HASH), .gfn = KVM_FT_GFN_LIMIT - 1,
 					.npages = 2) },
 	{ "ram hash wraps", FIELDS(KIND(RAM_HASH), .gfn = U64_MAX, .npages = 1) },
-	{ "registers unasked", FIELDS(KIND(RDTSC), .regs = { 1 }) },
-	{ "registers in mark", FIELDS(KIND(MARK), .regs = { [KVM_FT_REG_RFLAGS] = 1 }), true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(invalid, invalid_cases, name);

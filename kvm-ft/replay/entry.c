@@ -78,16 +78,6 @@ bool kvm_ft_entry_has_regs(const struct kvm_ft_codec *c, const struct kvm_ft_kin
 	return c->checking && (row->parts & HAS_REGS);
 }
 
-static bool has_no_regs(const struct kvm_ft_entry *e)
-{
-	int i;
-
-	for (i = 0; i < KVM_FT_NR_REGS; i++)
-		if (e->regs[i])
-			return false;
-	return true;
-}
-
 static bool range_ok(const struct kvm_ft_entry *e, u16 parts)
 {
 	if (!(parts & HAS_RANGE))
@@ -114,8 +104,6 @@ bool kvm_ft_entry_ok(const struct kvm_ft_codec *c, const struct kvm_ft_entry *e)
 	if (e->rcx && !(e->flags & KVM_FT_ENTRY_RCX))
 		return false;
 	if (e->rip && !(row->parts & HAS_RIP))
-		return false;
-	if (!kvm_ft_entry_has_regs(c, row) && !has_no_regs(e))
 		return false;
 	return range_ok(e, row->parts) && payload_ok(e, row->parts);
 }

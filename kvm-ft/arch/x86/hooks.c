@@ -13,6 +13,7 @@
 #include <linux/kvm_host.h>
 #include <linux/module.h>
 
+#include "../../compat/ftrace_regs.h"
 #include "../../compat/symbols.h"
 #include "../../session.h"
 
@@ -31,11 +32,13 @@ static struct {
 	long (*vcpu_ioctl)(struct file *file, unsigned int cmd, unsigned long arg);
 } kvm;
 
-static struct kvm_ft_session *find_vcpu(const struct kvm_vcpu *vcpu)
+/* Interrupts that are off keep a session from going away, too, and cost nothing. */
+static __always_inline struct kvm_ft_session *find_vcpu(const struct kvm_vcpu *vcpu)
 {
 	struct kvm_ft_session *s;
 
-	hash_for_each_possible_rcu(sessions, s, arch.node, (unsigned long)vcpu)
+	hash_for_each_possible_rcu(sessions, s, arch.node, (unsigned long)vcpu,
+				   irqs_disabled() || lockdep_is_held(&hooks_lock))
 		if (s->arch.vcpu == vcpu)
 			return s;
 	return NULL;
@@ -139,24 +142,18 @@ static void notrace hook_timer_expired(struct pt_regs *regs)
 
 static void notrace hook_before_entry(struct pt_regs *regs)
 {
-	struct kvm_ft_session *s;
+	struct kvm_ft_session *s = find_vcpu((void *)regs->di);
 
-	rcu_read_lock();
-	s = find_vcpu((void *)regs->di);
 	if (runs(s))
 		kvm_ft_before_entry(s);
-	rcu_read_unlock();
 }
 
 static void notrace hook_after_exit(struct pt_regs *regs)
 {
-	struct kvm_ft_session *s;
+	struct kvm_ft_session *s = find_vcpu((void *)regs->di);
 
-	rcu_read_lock();
-	s = find_vcpu((void *)regs->di);
 	if (runs(s))
 		kvm_ft_after_exit(s);
-	rcu_read_unlock();
 }
 
 /**
@@ -167,14 +164,14 @@ static void notrace hook_after_exit(struct pt_regs *regs)
  */
 struct hook {
 	const char *symbol;
-	void (*func)(struct pt_regs *regs);
+	void (*func)(struct pt_regs *regs);	/* only arguments and IP are valid */
 	unsigned long ip;
 };
 
 static struct hook diverted[] = {
-	{ "svm_handle_exit", hook_handle_exit },
-	{ "kvm_lapic_reg_read", hook_lapic_read },
 	{ "apic_timer_expired", hook_timer_expired },
+	{ "kvm_lapic_reg_read", hook_lapic_read },
+	{ "svm_handle_exit", hook_handle_exit },
 };
 
 static struct hook observed[] = {
@@ -185,9 +182,12 @@ static struct hook observed[] = {
 static void notrace call_hook(struct hook *table, int n, unsigned long ip,
 			      struct ftrace_regs *fregs)
 {
-	while (n--)
-		if (table[n].ip == ip)
-			table[n].func(ftrace_get_regs(fregs));
+	while (n--) {
+		if (table[n].ip == ip) {
+			table[n].func(kvm_ft_saved_regs(fregs));
+			return;
+		}
+	}
 }
 
 static void notrace on_diverted(unsigned long ip, unsigned long parent_ip,
@@ -208,12 +208,11 @@ static void notrace on_observed(unsigned long ip, unsigned long parent_ip,
  */
 static struct ftrace_ops divert_ops = {
 	.func = on_diverted,
-	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY,
+	.flags = FTRACE_OPS_FL_IPMODIFY,
 };
 
 static struct ftrace_ops observe_ops = {
 	.func = on_observed,
-	.flags = FTRACE_OPS_FL_SAVE_REGS,
 };
 
 /*

@@ -9,8 +9,8 @@
 #include "../../session.h"
 #include "../../trace.h"
 
-/* The breakpoint is armed this much earlier than the skid requires. */
-#define MARGIN	16
+/* The breakpoint is armed this much earlier than the skid requires: not at the landmark. */
+#define MARGIN	1
 
 static int set_approach(struct kvm_ft_session *s, enum kvm_ft_approach approach, u64 events)
 {
