@@ -12,6 +12,13 @@
 /* The breakpoint is armed this much earlier than the skid requires: not at the landmark. */
 #define MARGIN	1
 
+/*
+ * An overflow that came early leaves up to twice the skid to go.  The counter is
+ * set once more then, unless the passages of the breakpoint cost no more than
+ * that does.
+ */
+#define SHORTEST_PERIOD	32
+
 static int set_approach(struct kvm_ft_session *s, enum kvm_ft_approach approach, u64 events)
 {
 	int err;
@@ -83,7 +90,7 @@ int kvm_ft_approach(struct kvm_ft_session *s)
 		return 0;
 	if (a->approach == KVM_FT_COUNTING && !READ_ONCE(a->overflowed))
 		return 0;
-	if (distance <= 2 * reserve)
+	if (distance < reserve + SHORTEST_PERIOD)
 		return set_approach(s, KVM_FT_BREAKPOINT, 0);
 	return set_approach(s, KVM_FT_COUNTING, distance - reserve);
 }

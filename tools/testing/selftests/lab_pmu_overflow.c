@@ -16,6 +16,46 @@
 
 GUEST_CODE(spin, "1: dec %rcx; jnz 1b; out %al, $0x10\n");
 
+static void spin(struct guest *g, uint64_t instructions)
+{
+	struct kvm_regs regs = guest_regs(g);
+
+	regs.rip = GUEST_ENTRY;
+	regs.rcx = instructions / 2;
+	guest_set_regs(g, &regs);
+	guest_run_to_out(g, 0x10);
+}
+
+/* The first: nobody has written a seed since the module was loaded. */
+TEST(skid_is_drawn_without_a_seed)
+{
+	const uint64_t period = 10000;
+	int64_t first = 0;
+	struct sampler s;
+	int n, others = 0;
+	struct guest g;
+
+	guest_create(&g, 4 << 20);
+	guest_load_code(&g, spin);
+	lab_pmu_set("skid", 100);
+	sampler_open(&s, period);
+	spin(&g, (SAMPLES + 1) * period);
+	for (n = 1; n <= SAMPLES; n++) {
+		uint64_t value;
+		int64_t off;
+
+		ASSERT_EQ(1, sampler_next(&s, &value));
+		off = value - n * period;
+		if (n == 1)
+			first = off;
+		others += off != first;
+	}
+	EXPECT_LE(SAMPLES / 2, others);
+	sampler_close(&s);
+	lab_pmu_set("skid", 0);
+	guest_destroy(&g);
+}
+
 FIXTURE(overflow) {
 	struct guest g;
 	uint64_t seed;
@@ -43,16 +83,6 @@ FIXTURE_TEARDOWN(overflow)
 {
 	lab_pmu_set("skid", 0);
 	guest_destroy(&self->g);
-}
-
-static void spin(struct guest *g, uint64_t instructions)
-{
-	struct kvm_regs regs = guest_regs(g);
-
-	regs.rip = GUEST_ENTRY;
-	regs.rcx = instructions / 2;
-	guest_set_regs(g, &regs);
-	guest_run_to_out(g, 0x10);
 }
 
 TEST_F(overflow, arrives_within_the_skid)
