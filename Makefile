@@ -105,6 +105,12 @@ demo: modules ## show what works today, on two emulated hosts
 	@$(MAKE) --no-print-directory -C $(TESTING)/demo
 	@$(TESTING)/demo/demo --kernel $(KERNEL)
 
+.PHONY: bench
+bench: modules ## count what kvm-ft costs, in host instructions; to build/bench.json
+	@$(DEPS) selftest lab-$(KERNEL)
+	@$(MAKE) --no-print-directory -C $(TESTING)/bench
+	@$(TESTING)/bench/bench --kernel $(KERNEL)
+
 .PHONY: check
 check: ## all of the above on both kernels; the one command that tests everything
 	@$(DEPS) python

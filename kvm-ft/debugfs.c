@@ -66,6 +66,8 @@ static int log_show(struct seq_file *m, void *v)
 	seq_printf(m, "block_bytes %zu\n",
 		   record ? READ_ONCE(w->len) : READ_ONCE(s->block_len));
 	seq_printf(m, "closed %d\n", record ? READ_ONCE(w->closed) : READ_ONCE(r->closed));
+	/* All that a session allocates, but for the ring of a loop-back. */
+	seq_printf(m, "memory_bytes %zu\n", sizeof(*s) + KVM_FT_BLOCK_MAX);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(log);
