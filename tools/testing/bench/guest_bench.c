@@ -148,18 +148,19 @@ static uint64_t timed_plain(struct session *s)
 	return __rdtsc() - before;
 }
 
-static void load(struct guest *g, const uint8_t *begin, const uint8_t *end, uint64_t loops)
+static void load(struct guest *g, uint64_t gpa, const uint8_t *begin, const uint8_t *end,
+		 uint64_t r15)
 {
-	struct kvm_regs regs;
+	struct kvm_regs regs = guest_regs(g);
 
-	guest_load(g, GUEST_ENTRY, begin, end - begin);
-	regs = guest_regs(g);
+	guest_load(g, gpa, begin, end - begin);
 	regs.rip = GUEST_ENTRY;
-	regs.r15 = loops;
+	regs.r15 = r15;
 	guest_set_regs(g, &regs);
 }
 
-#define LOAD(s, name, loops) load(&(s)->guest, guest_##name, guest_##name##_end, loops)
+#define LOAD(s, name, loops) \
+	load(&(s)->guest, GUEST_ENTRY, guest_##name, guest_##name##_end, loops)
 
 static uint64_t least(struct session *s, uint64_t (*run)(struct session *s))
 {
@@ -189,7 +190,7 @@ static void measure_plain(struct session *s, uint64_t *whole, double *exit)
 
 static void plain(void)
 {
-	struct session s;
+	struct session s = {};
 	uint64_t whole;
 	double exit;
 
@@ -200,7 +201,7 @@ static void plain(void)
 
 static void record(void)
 {
-	struct session plain, s;
+	struct session plain = {}, s = {};
 	uint64_t empty, whole;
 	double cpuid, rdtsc;
 
@@ -223,8 +224,8 @@ static void load_compute(struct guest *g)
 {
 	struct kvm_regs regs;
 
-	LOAD(&(struct session){ .guest = *g }, compute, LOCAL_APIC);
-	guest_load(g, HANDLER, guest_tick, guest_tick_end - guest_tick);
+	load(g, GUEST_ENTRY, guest_compute, guest_compute_end, LOCAL_APIC);
+	load(g, HANDLER, guest_tick, guest_tick_end, LOCAL_APIC);
 	guest_set_handler(g, VECTOR, HANDLER);
 	regs = guest_regs(g);
 	regs.rbp = INTERRUPTS;
@@ -233,7 +234,7 @@ static void load_compute(struct guest *g)
 
 static uint64_t timed_session(uint32_t role, int log, struct kvm_ft_status *st)
 {
-	struct session s;
+	struct session s = {};
 	uint64_t t;
 
 	guest_create_irqchip(&s.guest, MEMORY);
@@ -259,8 +260,9 @@ static void timer(void)
 	replay = timed_session(KVM_FT_REPLAY, log, &replayed);
 	if (replayed.state == KVM_FT_STATE_DIVERGED)
 		errx(1, "the replay diverged: %s", replayed.what);
-	printf("{\"record\": %lu, \"replay\": %lu, \"guest\": %llu, \"interrupts\": %d, \"bytes\": %lu}\n",
-	       record, replay, recorded.progress, INTERRUPTS, file_size(log));
+	printf("{\"record\": %lu, \"replay\": %lu, \"guest\": %llu, ", record, replay,
+	       recorded.progress);
+	printf("\"interrupts\": %d, \"bytes\": %lu}\n", INTERRUPTS, file_size(log));
 }
 
 static void idle(int n)
