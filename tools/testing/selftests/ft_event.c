@@ -189,4 +189,6 @@ TEST_F(event, payload_sizes)
 	check(_metadata, guest_code_of(start), guest_code_of(checksum));
 }
 
+REPLAY_KEEP_HOOKS
+
 TEST_HARNESS_MAIN

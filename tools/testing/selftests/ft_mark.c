@@ -80,4 +80,6 @@ TEST_F(mark, not_where_something_is)
 	EXPECT_EQ(20 + 1, r->recorded.entries);
 }
 
+REPLAY_KEEP_HOOKS
+
 TEST_HARNESS_MAIN

@@ -195,4 +195,6 @@ TEST(intervals_out_of_range_are_refused)
 	guest_destroy(&g);
 }
 
+REPLAY_KEEP_HOOKS
+
 TEST_HARNESS_MAIN

@@ -77,4 +77,6 @@ TEST(vm_runs_on_after_stop)
 	EXPECT_EQ(NULL, replay_check(&r));
 }
 
+REPLAY_KEEP_HOOKS
+
 TEST_HARNESS_MAIN

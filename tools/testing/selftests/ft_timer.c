@@ -187,4 +187,6 @@ TEST_F(timer, strings)
 	check(_metadata, variant->start, variant->handler, CODE(strings));
 }
 
+REPLAY_KEEP_HOOKS
+
 TEST_HARNESS_MAIN

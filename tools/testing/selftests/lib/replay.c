@@ -286,12 +286,7 @@ const char *replay_check_skids(struct replay *r)
 	return difference ?: check_skid(r, 100);
 }
 
-/*
- * KVM's functions are hooked while there is a session, and to hook them takes
- * the host longer than most of these guests run.  A session of the test program
- * itself, whose guest never runs, saves that for the cases.
- */
-__attribute__((constructor)) static void keep_hooks(void)
+void replay_keep_hooks(void)
 {
 	static struct guest idle;
 	static struct replay r = { .role = KVM_FT_RECORD };

@@ -108,4 +108,17 @@ void replay_zap(struct replay *r);
 /* The module's parameter: what a session expects of the counter; -1 is its default. */
 void replay_set_skid(int skid);
 
+void replay_keep_hooks(void);
+
+/*
+ * KVM's functions are hooked while there is a session, and to hook them takes
+ * the host longer than most guests run.  A session of the test program itself,
+ * whose guest never runs, saves that for its cases.  Once, outside functions.
+ */
+#define REPLAY_KEEP_HOOKS						\
+	__attribute__((constructor)) static void keep_hooks(void)	\
+	{								\
+		replay_keep_hooks();					\
+	}
+
 #endif
