@@ -135,11 +135,6 @@ static int halted(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	return wake_from_log(s, run);
 }
 
-static bool active(const struct kvm_ft_session *s)
-{
-	return s->state == KVM_FT_STATE_RECORDING || s->state == KVM_FT_STATE_REPLAYING;
-}
-
 static long kvm_run(struct kvm_ft_session *s)
 {
 	return s->vcpu_file->f_op->unlocked_ioctl(s->vcpu_file, KVM_RUN, 0);
@@ -223,7 +218,7 @@ static int step(struct kvm_ft_session *s, struct kvm_ft_run *run)
 		return GO_ON;
 	}
 	r = provide_block(s, run);
-	if (r != GO_ON || !active(s))
+	if (r != GO_ON || !kvm_ft_is_active(s))
 		return r;
 	if (s->state == KVM_FT_STATE_REPLAYING && !s->replayer.have && !may_run_on(s))
 		return GO_ON;
@@ -265,7 +260,7 @@ static int run_loop(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	int r = GO_ON;
 
 	while (r == GO_ON) {
-		if (!active(s))
+		if (!kvm_ft_is_active(s))
 			return run_inactive(s, run);
 		r = step(s, run);
 		if (r == GO_ON && signal_pending(current))
@@ -285,7 +280,7 @@ int kvm_ft_run(struct kvm_ft_session *s, struct kvm_ft_run *run)
 {
 	int r;
 
-	if (active(s)) {
+	if (kvm_ft_is_active(s)) {
 		r = kvm_ft_counter_attach(s);
 		if (!r)
 			r = kvm_ft_locate(s);
@@ -299,7 +294,7 @@ int kvm_ft_run(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	WRITE_ONCE(s->runner, NULL);
 	if (s->state == KVM_FT_STATE_RECORDING)
 		kvm_ft_log_flush(s, false);
-	else if (!active(s))
+	else if (!kvm_ft_is_active(s))
 		kvm_ft_log_release(s);
 	run->progress = s->here.progress;
 	return r;

@@ -163,8 +163,20 @@ struct kvm_ft_session {
 	struct dentry *debugfs;
 };
 
+static inline bool kvm_ft_is_active(const struct kvm_ft_session *s)
+{
+	return s->state == KVM_FT_STATE_RECORDING || s->state == KVM_FT_STATE_REPLAYING;
+}
+
 /* session.c */
 int kvm_ft_session_create(const struct kvm_ft_create *args);
+/* NULL if the file is not a session's */
+struct kvm_ft_session *kvm_ft_session_of(const struct file *file);
+/* under the session's lock */
+void kvm_ft_set_state(struct kvm_ft_session *s, u32 state);
+
+/* ioctl.c */
+long kvm_ft_session_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /**
  * kvm_ft_fail() - end the session, because of an error of ours or of the VMM
@@ -175,14 +187,6 @@ int kvm_ft_session_create(const struct kvm_ft_create *args);
  * In the session's thread.  The first error is kept.
  */
 void kvm_ft_fail(struct kvm_ft_session *s, int error, const char *what);
-
-/**
- * kvm_ft_diverged() - end the session, because the guest left the log's path
- * @s: the session; its replayer's divergence says how
- *
- * In the session's thread.
- */
-void kvm_ft_diverged(struct kvm_ft_session *s);
 
 /* record and replay, in the session's thread (hooks or ioctls) */
 
@@ -216,6 +220,17 @@ int kvm_ft_async(struct kvm_ft_session *s, struct kvm_ft_entry *e);
  * Return: true if so, before the guest runs on.
  */
 bool kvm_ft_needs_block(const struct kvm_ft_session *s);
+
+/* divergence.c */
+/**
+ * kvm_ft_diverged() - end the session, because the guest left the log's path
+ * @s: the session; its replayer's divergence says how
+ *
+ * In the session's thread.
+ */
+void kvm_ft_diverged(struct kvm_ft_session *s);
+
+void kvm_ft_describe_divergence(const struct kvm_ft_session *s, struct kvm_ft_status *st);
 
 /* interval.c: record; see there */
 int kvm_ft_intervals_set(struct kvm_ft_session *s, const struct kvm_ft_start *start);

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The ioctls of a session; the uapi header is their manual. */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/kvm_host.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "session.h"
+#include "transport/transport.h"
+
+static struct kvm_ft_end *file_end(int fd)
+{
+	struct file *file = fget(fd);
+	struct kvm_ft_end *end;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	end = kvm_ft_file_end(file);
+	if (IS_ERR(end))
+		fput(file);
+	return end;
+}
+
+/* Another session's log, while that session is not in an ioctl. */
+static struct kvm_ft_end *sink_of(struct kvm_ft_session *other)
+{
+	struct kvm_ft_end *end;
+
+	if (!mutex_trylock(&other->lock))
+		return ERR_PTR(-EBUSY);
+	end = other->log ? kvm_ft_loopback_sink(other->log) : ERR_PTR(-EINVAL);
+	mutex_unlock(&other->lock);
+	return end;
+}
+
+static struct kvm_ft_end *loopback_end(struct kvm_ft_session *s, int fd)
+{
+	struct kvm_ft_end *end = ERR_PTR(-EINVAL);
+	struct kvm_ft_session *other;
+	struct file *file;
+
+	if (fd == -1)
+		return kvm_ft_loopback_source();
+	file = fget(fd);
+	if (!file)
+		return ERR_PTR(-EBADF);
+	other = kvm_ft_session_of(file);
+	if (other && other != s)
+		end = sink_of(other);
+	fput(file);
+	return end;
+}
+
+static long set_log(struct kvm_ft_session *s, void __user *arg)
+{
+	struct kvm_ft_end *end;
+	struct kvm_ft_log log;
+
+	if (copy_from_user(&log, arg, sizeof(log)))
+		return -EFAULT;
+	if (log.flags || log.type > KVM_FT_LOG_LOOPBACK || log.pad1 || log.pad)
+		return -EINVAL;
+	if (s->state != KVM_FT_STATE_NEW)
+		return -EBUSY;
+	end = log.type == KVM_FT_LOG_FILE ? file_end(log.fd) : loopback_end(s, log.fd);
+	if (IS_ERR(end))
+		return PTR_ERR(end);
+	kvm_ft_log_release(s);
+	s->log = end;
+	return 0;
+}
+
+/* The bits of the log's comparison are the bits of the ioctl. */
+static_assert(KVM_FT_DIFF_FT_VERSION == KVM_FT_DIFFERS_VERSION);
+static_assert(KVM_FT_DIFF_MEMORY == KVM_FT_DIFFERS_MEMORY);
+static_assert(KVM_FT_DIFF_BUILD == KVM_FT_DIFFERS_BUILD);
+
+static int start_replay(struct kvm_ft_session *s, struct kvm_ft_start *start)
+{
+	start->differs = kvm_ft_log_header_compare(&s->replayer.reader.header, &s->header);
+	if (start->differs) {
+		start->reason = KVM_FT_REFUSED_LOG;
+		return -EPERM;
+	}
+	s->header.flags = s->replayer.reader.header.flags;
+	return 0;
+}
+
+static int start_role(struct kvm_ft_session *s, struct kvm_ft_start *start)
+{
+	int err;
+
+	start->reason = kvm_ft_refuse_guest(s);
+	if (start->reason)
+		return -EPERM;
+	memset(&s->header, 0, sizeof(s->header));
+	err = kvm_ft_describe(s, &s->header);
+	if (err) {
+		start->reason = KVM_FT_REFUSED_MEMORY;
+		return -EPERM;
+	}
+	if (start->role == KVM_FT_REPLAY)
+		return start_replay(s, start);
+	if (start->flags & KVM_FT_START_CHECKING)
+		s->header.flags |= KVM_FT_LOG_CHECKING;
+	err = kvm_ft_intervals_set(s, start);
+	return err ?: kvm_ft_log_create(s);
+}
+
+static long start_session(struct kvm_ft_session *s, struct kvm_ft_start *start)
+{
+	int err;
+
+	if ((start->role != KVM_FT_RECORD && start->role != KVM_FT_REPLAY) ||
+	    start->flags & ~KVM_FT_START_CHECKING || start->reason || start->differs ||
+	    memchr_inv(start->pad, 0, sizeof(start->pad)))
+		return -EINVAL;
+	if (start->role == KVM_FT_REPLAY &&
+	    (start->flags || start->ram_hash_interval || start->mark_interval))
+		return -EINVAL;
+	if (s->state != KVM_FT_STATE_NEW)
+		return -EBUSY;
+	if (!s->log)
+		return -EINVAL;
+	err = s->log->ops->open(s->log, start->role == KVM_FT_RECORD);
+	if (!err && start->role == KVM_FT_REPLAY)
+		err = kvm_ft_log_open(s);
+	if (err)
+		return err;
+	/* KVM's own ioctls must not change what is looked at. */
+	if (mutex_lock_killable(&s->arch.vcpu->mutex))
+		return -EINTR;
+	err = start_role(s, start);
+	mutex_unlock(&s->arch.vcpu->mutex);
+	if (err)
+		return err;
+	err = kvm_ft_hooks_get(s);
+	if (err)
+		return err;
+	WRITE_ONCE(s->role, start->role);
+	kvm_ft_set_state(s, start->role == KVM_FT_RECORD ?
+			 KVM_FT_STATE_RECORDING : KVM_FT_STATE_REPLAYING);
+	return 0;
+}
+
+static long start(struct kvm_ft_session *s, void __user *arg)
+{
+	struct kvm_ft_start start;
+	long err;
+
+	if (copy_from_user(&start, arg, sizeof(start)))
+		return -EFAULT;
+	err = start_session(s, &start);
+	if (copy_to_user(arg, &start, sizeof(start)))
+		return -EFAULT;
+	return err;
+}
+
+static long run(struct kvm_ft_session *s, void __user *arg)
+{
+	struct kvm_ft_run run = {};
+	int err;
+
+	err = kvm_ft_run(s, &run);
+	if (err)
+		return err;
+	return copy_to_user(arg, &run, sizeof(run)) ? -EFAULT : 0;
+}
+
+static int get_data(struct kvm_ft_data *data, void __user *arg)
+{
+	if (copy_from_user(data, arg, sizeof(*data)))
+		return -EFAULT;
+	if (memchr_inv(data->pad, 0, sizeof(data->pad)))
+		return -EINVAL;
+	return 0;
+}
+
+/* Logs the caller's bytes; the block has to have room for them. */
+static int record_data(struct kvm_ft_session *s, struct kvm_ft_entry *e,
+		       const struct kvm_ft_data *data)
+{
+	void *payload;
+	int err;
+
+	if (data->size > KVM_FT_DATA_MAX)
+		return -EINVAL;
+	payload = vmemdup_user(u64_to_user_ptr(data->data), data->size);
+	if (IS_ERR(payload))
+		return PTR_ERR(payload);
+	e->tag = data->tag;
+	e->payload = payload;
+	e->payload_len = data->size;
+	err = kvm_ft_log_room(s, data->size);
+	if (!err)
+		err = kvm_ft_async(s, e);
+	kvfree(payload);
+	return err;
+}
+
+static int put_data(struct kvm_ft_data *data, const struct kvm_ft_entry *e, void __user *arg)
+{
+	data->tag = e->tag;
+	data->size = e->payload_len;
+	if (copy_to_user(u64_to_user_ptr(data->data), e->payload, e->payload_len) ||
+	    copy_to_user(arg, data, sizeof(*data)))
+		return -EFAULT;
+	return 0;
+}
+
+static int replay_event(struct kvm_ft_session *s, struct kvm_ft_data *data, void __user *arg)
+{
+	const struct kvm_ft_entry *next = &s->replayer.next;
+	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_EVENT };
+	int err;
+
+	if (!s->replayer.have || next->kind != KVM_FT_KIND_EVENT ||
+	    kvm_ft_replayer_at(&s->replayer, s->here.progress, s->here.rip, s->here.rcx) != 1)
+		return -EBUSY;
+	if (data->size < next->payload_len) {
+		data->size = next->payload_len;
+		return copy_to_user(arg, data, sizeof(*data)) ? -EFAULT : -EMSGSIZE;
+	}
+	err = put_data(data, next, arg);
+	return err ?: kvm_ft_async(s, &e);
+}
+
+static long event(struct kvm_ft_session *s, void __user *arg)
+{
+	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_EVENT };
+	struct kvm_ft_data data;
+	int err;
+
+	err = get_data(&data, arg);
+	if (err)
+		return err;
+	if (s->state == KVM_FT_STATE_REPLAYING)
+		return replay_event(s, &data, arg);
+	if (s->state != KVM_FT_STATE_RECORDING)
+		return -EINVAL;
+	if (!s->at_landmark)
+		return -EBUSY;
+	return record_data(s, &e, &data);
+}
+
+static int replay_value(struct kvm_ft_session *s, struct kvm_ft_data *data, void __user *arg)
+{
+	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_VALUE };
+	int err = s->replayer.have ? 1 : -EAGAIN;
+
+	while (err == -EAGAIN)
+		err = kvm_ft_log_next_block(s, true);
+	if (err >= 0)
+		err = kvm_ft_async(s, &e);
+	if (err)
+		return err;
+	if (e.tag != data->tag || e.payload_len != data->size) {
+		s->replayer.divergence.what = "tag or size of a value";
+		s->replayer.divergence.logged = e;
+		s->replayer.divergence.found = e;
+		kvm_ft_diverged(s);
+		return -EILSEQ;
+	}
+	return put_data(data, &e, arg);
+}
+
+static long value(struct kvm_ft_session *s, void __user *arg)
+{
+	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_VALUE };
+	struct kvm_ft_data data;
+	int err;
+
+	err = get_data(&data, arg);
+	if (err)
+		return err;
+	if (!kvm_ft_is_active(s))
+		return -EINVAL;
+	if (s->state == KVM_FT_STATE_REPLAYING)
+		return replay_value(s, &data, arg);
+	return record_data(s, &e, &data);
+}
+
+static void kick(struct kvm_ft_session *s)
+{
+	atomic64_inc(&s->stats.kicks);
+	if (READ_ONCE(s->state) != KVM_FT_STATE_RECORDING)
+		return;
+	set_bit(KVM_FT_PENDING_KICK, &s->pending);
+	wake_up(&s->wait);
+	kvm_vcpu_kick(s->arch.vcpu);
+}
+
+static int finish_recording(struct kvm_ft_session *s)
+{
+	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_STOP };
+	int err = 0;
+
+	if (s->stopping)
+		return kvm_ft_log_close(s);
+	if (s->ram.interval)
+		err = kvm_ft_ram_record_all(s);
+	if (!err)
+		err = kvm_ft_log_room(s, 0);
+	if (!err)
+		err = kvm_ft_async(s, &e);
+	if (err)
+		return err;
+	s->stopping = true;
+	return kvm_ft_log_close(s);
+}
+
+static long stop(struct kvm_ft_session *s)
+{
+	int err = 0;
+
+	if (s->state == KVM_FT_STATE_NEW || s->state == KVM_FT_STATE_STOPPED)
+		return -EINVAL;
+	if (s->state == KVM_FT_STATE_RECORDING)
+		err = finish_recording(s);
+	if (err == -EINTR && kvm_ft_is_active(s))
+		return err;
+	if (kvm_ft_is_active(s))
+		kvm_ft_set_state(s, KVM_FT_STATE_STOPPED);
+	s->stopping = false;
+	kvm_ft_log_release(s);
+	kvm_ft_hooks_put(s);
+	if (test_and_clear_bit(KVM_FT_PENDING_TIMER, &s->pending))
+		kvm_ft_kvm_return_timer(s);
+	kvm_ft_counter_release(s);
+	return err;
+}
+
+static long status(struct kvm_ft_session *s, void __user *arg)
+{
+	struct kvm_ft_status st = {
+		.state = READ_ONCE(s->state),
+		.error = -s->error,
+		.progress = s->here.progress,
+		.bytes = s->log_pos,
+		.log_end = s->log_end,
+	};
+	int i;
+
+	for (i = 0; i < KVM_FT_KIND_LIMIT; i++)
+		st.entries += s->recorder.entries[i] + s->replayer.entries[i];
+	if (st.state == KVM_FT_STATE_FAILED)
+		strscpy(st.what, s->what, sizeof(st.what));
+	if (st.state == KVM_FT_STATE_DIVERGED)
+		kvm_ft_describe_divergence(s, &st);
+	return copy_to_user(arg, &st, sizeof(st)) ? -EFAULT : 0;
+}
+
+static long locked_ioctl(struct kvm_ft_session *s, unsigned int cmd, void __user *arg)
+{
+	if (s->stopping && cmd != KVM_FT_STOP)
+		return -EBUSY;
+	switch (cmd) {
+	case KVM_FT_SET_LOG:
+		return set_log(s, arg);
+	case KVM_FT_START:
+		return start(s, arg);
+	case KVM_FT_RUN:
+		return run(s, arg);
+	case KVM_FT_EVENT:
+		return event(s, arg);
+	case KVM_FT_VALUE:
+		return value(s, arg);
+	case KVM_FT_STOP:
+		return stop(s);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/**
+ * kvm_ft_session_ioctl() - of a session's descriptor
+ * @file: the descriptor's file
+ * @cmd: KVM_FT_*
+ * @arg: as the uapi header says
+ *
+ * Return: as the uapi header says.
+ */
+long kvm_ft_session_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct kvm_ft_session *s = file->private_data;
+	long r;
+
+	switch (cmd) {
+	case KVM_FT_KICK:
+		kick(s);
+		return 0;
+	case KVM_FT_STATUS:
+		return status(s, (void __user *)arg);
+	}
+	/* A forked child has the descriptor, but other memory: as KVM has it. */
+	if (s->arch.vcpu->kvm->mm != current->mm)
+		return -EIO;
+	if (!mutex_trylock(&s->lock))
+		return -EBUSY;
+	r = locked_ioctl(s, cmd, (void __user *)arg);
+	mutex_unlock(&s->lock);
+	return r;
+}
