@@ -105,8 +105,20 @@ static int start_role(struct kvm_ft_session *s, struct kvm_ft_start *start)
 		return start_replay(s, start);
 	if (start->flags & KVM_FT_START_CHECKING)
 		s->header.flags |= KVM_FT_LOG_CHECKING;
-	err = kvm_ft_intervals_set(s, start);
-	return err ?: kvm_ft_log_create(s);
+	return kvm_ft_intervals_set(s, start);
+}
+
+/* Who is refused must leave no trace: the log's header is written last. */
+static int take_vcpu(struct kvm_ft_session *s, u32 role)
+{
+	int err = kvm_ft_hooks_get(s);
+
+	if (err || role == KVM_FT_REPLAY)
+		return err;
+	err = kvm_ft_log_create(s);
+	if (err)
+		kvm_ft_hooks_put(s);
+	return err;
 }
 
 static long start_session(struct kvm_ft_session *s, struct kvm_ft_start *start)
@@ -134,9 +146,8 @@ static long start_session(struct kvm_ft_session *s, struct kvm_ft_start *start)
 		return -EINTR;
 	err = start_role(s, start);
 	mutex_unlock(&s->arch.vcpu->mutex);
-	if (err)
-		return err;
-	err = kvm_ft_hooks_get(s);
+	if (!err)
+		err = take_vcpu(s, start->role);
 	if (err)
 		return err;
 	WRITE_ONCE(s->role, start->role);

@@ -165,12 +165,30 @@ int kvm_ft_log_open(struct kvm_ft_session *s)
 	return 0;
 }
 
-/* There is no more.  That it was stopped, its last entry has said. */
+/* There is no more. */
 static int ended(struct kvm_ft_session *s)
 {
-	if (s->log_end == KVM_FT_END_NONE)
-		s->log_end = KVM_FT_END_TORN;
+	s->log_end = s->replayer.reader.closed ? KVM_FT_END_COMPLETE : KVM_FT_END_TORN;
 	return 0;
+}
+
+/*
+ * What should be the next block is none.  If the log was once closed, or is of a
+ * sort that no crash leaves behind, it was damaged.
+ */
+static int broken(struct kvm_ft_session *s)
+{
+	u8 tail[KVM_FT_BLOCK_HEADER];
+	ssize_t len;
+
+	if (!s->log->ops->tail)
+		return -EBADMSG;
+	len = s->log->ops->tail(s->log, tail, sizeof(tail));
+	if (len < 0)
+		return len;
+	if (kvm_ft_log_reader_verdict(&s->replayer.reader, tail, len) == KVM_FT_LOG_TORN)
+		return ended(s);
+	return -EBADMSG;
 }
 
 static int next_block(struct kvm_ft_session *s, bool wait)
@@ -183,12 +201,40 @@ static int next_block(struct kvm_ft_session *s, bool wait)
 		return got ?: ended(s);
 	s->block_len = got;
 	len = kvm_ft_replayer_load(&s->replayer, s->block, got);
-	if (len == -ENODATA)
-		return ended(s);
 	if (len < 0)
-		return len;
+		return broken(s);
 	s->log_pos += len;
 	return 1;
+}
+
+/* The closing block has been read: nothing may be behind it. */
+static int closed(struct kvm_ft_session *s)
+{
+	ssize_t got = 0;
+
+	if (!kvm_ft_log_is_live(s))
+		got = s->log->ops->load(s->log, s->log_pos, s->block, KVM_FT_BLOCK_MAX, true);
+	if (got < 0)
+		return got;
+	if (!got)
+		return ended(s);
+	return kvm_ft_log_reader_block(&s->replayer.reader, s->block, got);
+}
+
+/**
+ * kvm_ft_log_problem() - what is wrong with the log that is replayed
+ * @s: the session
+ * @err: what reading it returned
+ *
+ * Return: text for people, static.
+ */
+const char *kvm_ft_log_problem(const struct kvm_ft_session *s, int err)
+{
+	enum kvm_ft_log_reason reason = s->replayer.reader.reason;
+
+	if (err != -EBADMSG || reason == KVM_FT_LOG_OK)
+		return "cannot read the log";
+	return kvm_ft_log_reason_name(reason);
 }
 
 /**
@@ -206,7 +252,7 @@ int kvm_ft_log_next_block(struct kvm_ft_session *s, bool wait)
 
 	do {
 		if (s->replayer.reader.closed)
-			return ended(s);
+			return closed(s);
 		r = next_block(s, wait);
 		if (r <= 0 || s->replayer.have)
 			return r;

@@ -70,11 +70,8 @@ static int at_next_entry(struct kvm_ft_session *s, struct kvm_ft_run *run)
 		run->event_size = s->replayer.next.payload_len;
 		return RETURN;
 	case KVM_FT_KIND_STOP:
-		if (kvm_ft_async(s, &e))
-			return GO_ON;
-		s->log_end = KVM_FT_END_COMPLETE;
-		run->exit = KVM_FT_EXIT_END;
-		return RETURN;
+		kvm_ft_async(s, &e);
+		return GO_ON;	/* to the log's end, which comes next */
 	default:
 		kvm_ft_fail(s, -EOPNOTSUPP, "the log has an entry of a kind that is not replayed");
 		return GO_ON;
@@ -183,7 +180,7 @@ static int provide_entry(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	if (r == -EINTR)
 		return r;
 	if (r < 0 && r != -EAGAIN)
-		kvm_ft_fail(s, r, "cannot read the log");
+		kvm_ft_fail(s, r, kvm_ft_log_problem(s, r));
 	if (r)
 		return GO_ON;
 	run->exit = KVM_FT_EXIT_END;

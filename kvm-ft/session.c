@@ -51,7 +51,7 @@ static int take(struct kvm_ft_session *s, struct kvm_ft_entry *e)
 	if (err == -EILSEQ)
 		kvm_ft_diverged(s);
 	else if (err)
-		kvm_ft_fail(s, err, "cannot read the log");
+		kvm_ft_fail(s, err, kvm_ft_log_problem(s, err));
 	else
 		trace_kvm_ft_replay(s->id, e->ordinal, e);
 	return err;

@@ -251,6 +251,7 @@ int kvm_ft_run(struct kvm_ft_session *s, struct kvm_ft_run *run);
 int kvm_ft_log_create(struct kvm_ft_session *s);
 int kvm_ft_log_open(struct kvm_ft_session *s);
 int kvm_ft_log_next_block(struct kvm_ft_session *s, bool wait);
+const char *kvm_ft_log_problem(const struct kvm_ft_session *s, int err);
 int kvm_ft_log_store(struct kvm_ft_session *s, bool wait);
 int kvm_ft_log_room(struct kvm_ft_session *s, size_t payload);
 int kvm_ft_log_flush(struct kvm_ft_session *s, bool wait);

@@ -88,6 +88,8 @@ struct kvm_ft_divergence {
  * @free_until: progress up to which nothing happens that is not in the entries
  *	so far: that of the last mark.  Without a next entry the guest may run
  *	until there, but not to it: something may follow at the same progress
+ * @stopped: the recording's end was taken: nothing may follow but the closing
+ *	block, which may follow nothing else
  * @divergence: why kvm_ft_replayer_take() failed
  * @next_len: bytes that it takes in the log
  * @entries: entries replayed, by kind
@@ -98,6 +100,7 @@ struct kvm_ft_replayer {
 	struct kvm_ft_entry next;
 	bool have;
 	u64 free_until;
+	bool stopped;
 	struct kvm_ft_divergence divergence;
 	size_t next_len;
 	u64 entries[KVM_FT_KIND_LIMIT];
@@ -121,7 +124,8 @@ int kvm_ft_replayer_init(struct kvm_ft_replayer *r, const u8 *buf, size_t len);
  * @len: how many bytes there are
  *
  * Return: length of the block, or an error of kvm_ft_log_reader_block(). There
- * is no next entry after the closing block.
+ * is no next entry after the closing block, and it is -EBADMSG if the log does not
+ * end with a stop.
  */
 int kvm_ft_replayer_load(struct kvm_ft_replayer *r, const u8 *buf, size_t len);
 

@@ -138,11 +138,60 @@ static void engine_marks(struct kunit *test)
 			-ENODATA);
 }
 
+static void load_closing_block(struct kunit *test, int expected)
+{
+	struct engine_test *t = test->priv;
+	int len = kvm_ft_log_writer_close(&t->recorder.writer, t->block, sizeof(t->block));
+
+	KUNIT_ASSERT_EQ(test, len, KVM_FT_BLOCK_HEADER);
+	KUNIT_EXPECT_EQ(test, kvm_ft_replayer_load(&t->replayer, t->block, len), expected);
+}
+
+static void engine_stop(struct kunit *test)
+{
+	struct kvm_ft_entry e = { KIND(STOP), .progress = 5, .rip = 7 };
+	struct engine_test *t = test->priv;
+
+	record(test, e);
+	pass_block(test);
+	KUNIT_EXPECT_FALSE(test, t->replayer.stopped);
+	KUNIT_EXPECT_EQ(test, take(test, e), 0);
+	KUNIT_EXPECT_TRUE(test, t->replayer.stopped);
+	load_closing_block(test, KVM_FT_BLOCK_HEADER);
+}
+
+static void engine_closed_without_stop(struct kunit *test)
+{
+	struct kvm_ft_entry e = { KIND(RDTSC), .progress = 5, .rip = 7 };
+	struct engine_test *t = test->priv;
+
+	record(test, e);
+	pass_block(test);
+	KUNIT_EXPECT_EQ(test, take(test, e), 0);
+	load_closing_block(test, -EBADMSG);
+	KUNIT_EXPECT_EQ(test, t->replayer.reader.reason, KVM_FT_LOG_STOP);
+}
+
+static void engine_entry_behind_stop(struct kunit *test)
+{
+	struct kvm_ft_entry e = { KIND(STOP), .progress = 5, .rip = 7 };
+	struct engine_test *t = test->priv;
+
+	record(test, e);
+	record(test, (struct kvm_ft_entry){ KIND(MARK), .progress = 5 });
+	pass_block(test);
+	KUNIT_EXPECT_EQ(test, take(test, e), -EBADMSG);
+	KUNIT_EXPECT_EQ(test, t->replayer.reader.reason, KVM_FT_LOG_STOP);
+}
+
 static struct kunit_case engine_cases[] = {
 	KUNIT_CASE(engine_registers),
 	KUNIT_CASE(engine_ram_hash),
 	KUNIT_CASE(engine_rcx),
 	KUNIT_CASE(engine_marks),
+	KUNIT_CASE(engine_stop),
+	KUNIT_CASE(engine_closed_without_stop),
+	KUNIT_CASE(engine_entry_behind_stop),
 	{}
 };
 

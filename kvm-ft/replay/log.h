@@ -44,6 +44,8 @@
  * @KVM_FT_LOG_ENTRY: a block holds bytes that are no entry
  * @KVM_FT_LOG_COUNT: a block holds more or fewer entries than it says
  * @KVM_FT_LOG_AFTER_CLOSE: there is more behind the closing block
+ * @KVM_FT_LOG_STOP: an entry follows the recording's end, or the log is closed
+ *	without one; found by the replayer, not by a reader
  * @KVM_FT_LOG_VERSION: the header is of an unknown version or has unknown flags
  * @KVM_FT_LOG_HEADER: this is no log, or its header is damaged
  */
@@ -60,6 +62,7 @@ enum kvm_ft_log_reason {
 	KVM_FT_LOG_ENTRY,
 	KVM_FT_LOG_COUNT,
 	KVM_FT_LOG_AFTER_CLOSE,
+	KVM_FT_LOG_STOP,
 	KVM_FT_LOG_VERSION,
 	KVM_FT_LOG_HEADER,
 };

@@ -205,6 +205,7 @@ const char *kvm_ft_log_reason_name(enum kvm_ft_log_reason reason)
 		[KVM_FT_LOG_ENTRY]	 = "invalid entry",
 		[KVM_FT_LOG_COUNT]	 = "wrong number of entries in a block",
 		[KVM_FT_LOG_AFTER_CLOSE] = "data after the closing block",
+		[KVM_FT_LOG_STOP]	 = "no stop, or something behind it",
 		[KVM_FT_LOG_VERSION]	 = "unknown version or flags in the header",
 		[KVM_FT_LOG_HEADER]	 = "not a log, or its header is damaged",
 	};

@@ -8,6 +8,7 @@ int kvm_ft_replayer_init(struct kvm_ft_replayer *r, const u8 *buf, size_t len)
 	memset(&r->divergence, 0, sizeof(r->divergence));
 	r->have = false;
 	r->free_until = 0;
+	r->stopped = false;
 	return kvm_ft_log_reader_init(&r->reader, buf, len);
 }
 
@@ -26,6 +27,12 @@ static void count(struct kvm_ft_replayer *r)
 	r->bytes[r->next.kind] += r->next_len;
 }
 
+static int bad_end(struct kvm_ft_replayer *r)
+{
+	r->reader.reason = KVM_FT_LOG_STOP;
+	return -EBADMSG;
+}
+
 /* Marks say how far the guest may run where there is no next entry yet. */
 static int advance(struct kvm_ft_replayer *r)
 {
@@ -33,6 +40,8 @@ static int advance(struct kvm_ft_replayer *r)
 
 	for (;;) {
 		got = decode_next(r);
+		if (got > 0 && r->stopped)
+			return bad_end(r);
 		if (got <= 0 || r->next.kind != KVM_FT_KIND_MARK)
 			break;
 		count(r);
@@ -49,6 +58,8 @@ int kvm_ft_replayer_load(struct kvm_ft_replayer *r, const u8 *buf, size_t len)
 	size = kvm_ft_log_reader_block(&r->reader, buf, len);
 	if (size < 0)
 		return size;
+	if (r->reader.closed && !r->stopped)
+		return bad_end(r);
 	err = advance(r);
 	return err ?: size;
 }
@@ -141,5 +152,7 @@ int kvm_ft_replayer_take(struct kvm_ft_replayer *r, struct kvm_ft_entry *found)
 		return diverged(r, found, what);
 	*found = r->next;
 	count(r);
+	r->have = false;
+	r->stopped = found->kind == KVM_FT_KIND_STOP;
 	return advance(r);
 }

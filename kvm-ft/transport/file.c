@@ -59,6 +59,13 @@ static ssize_t file_load(struct kvm_ft_end *end, u64 offset, u8 *buf, size_t siz
 	return done;
 }
 
+static ssize_t file_tail(struct kvm_ft_end *end, u8 *buf, size_t size)
+{
+	loff_t length = i_size_read(file_inode(file_of(end)));
+
+	return file_load(end, max_t(loff_t, length, size) - size, buf, size, true);
+}
+
 static int file_sync(struct kvm_ft_end *end)
 {
 	return vfs_fsync(file_of(end), 0);
@@ -75,6 +82,7 @@ static const struct kvm_ft_transport_ops file_ops = {
 	.open = file_open,
 	.store = file_store,
 	.load = file_load,
+	.tail = file_tail,
 	.sync = file_sync,
 	.release = file_release,
 };

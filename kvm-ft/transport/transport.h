@@ -32,6 +32,9 @@ struct kvm_ft_end;
  *	@offset will not be asked for again.  Returns how many; 0 if there will
  *	be no more.  Waits for them, or returns -EAGAIN unless @wait; -EINTR for
  *	a signal, or an error of the medium
+ * @tail: reads the last bytes that there are, up to @size, to @buf, and returns
+ *	how many, or an error of the medium.  NULL if the log has no end yet:
+ *	whatever is wrong with it is damage then
  * @sync: the log is complete: make it last.  May be NULL
  * @release: undoes what made the end, and frees it; the other end, if there is
  *	one, is told
@@ -42,6 +45,7 @@ struct kvm_ft_transport_ops {
 	int (*open)(struct kvm_ft_end *end, bool write);
 	int (*store)(struct kvm_ft_end *end, u64 offset, const u8 *buf, size_t len, bool wait);
 	ssize_t (*load)(struct kvm_ft_end *end, u64 offset, u8 *buf, size_t size, bool wait);
+	ssize_t (*tail)(struct kvm_ft_end *end, u8 *buf, size_t size);
 	int (*sync)(struct kvm_ft_end *end);
 	void (*release)(struct kvm_ft_end *end);
 };

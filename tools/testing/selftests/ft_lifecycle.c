@@ -517,6 +517,8 @@ TEST_F(life, one_started_session_per_vcpu)
 	ASSERT_EQ(0, ioctl(second, KVM_FT_SET_LOG, &set));
 	EXPECT_EQ(-1, ioctl(second, KVM_FT_START, &start));
 	EXPECT_EQ(EBUSY, errno);
+	/* Nothing was written for it. */
+	EXPECT_EQ(0, lseek(logs[1], 0, SEEK_END));
 	close(second);
 	EXPECT_EQ(KVM_FT_EXIT_KVM, run(first));
 	EXPECT_EQ(500, status(first).entries);

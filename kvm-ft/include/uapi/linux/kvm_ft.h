@@ -345,7 +345,7 @@ struct kvm_ft_position {
 
 /* kvm_ft_status.log_end */
 #define KVM_FT_END_NONE		0	/* not reached */
-#define KVM_FT_END_COMPLETE	1	/* the recording was stopped with KVM_FT_STOP */
+#define KVM_FT_END_COMPLETE	1	/* stopped with KVM_FT_STOP, log whole */
 #define KVM_FT_END_TORN		2	/* it ended otherwise; all before is good */
 
 /**
