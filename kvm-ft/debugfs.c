@@ -18,6 +18,7 @@ static int landmark_show(struct seq_file *m, void *v)
 {
 	static const char * const approaches[] = {
 		[KVM_FT_FREE]	    = "free",
+		[KVM_FT_WATCHING]   = "watching",
 		[KVM_FT_COUNTING]   = "counting",
 		[KVM_FT_BREAKPOINT] = "breakpoint",
 	};

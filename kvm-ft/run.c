@@ -137,6 +137,27 @@ static long kvm_run(struct kvm_ft_session *s)
 	return s->vcpu_file->f_op->unlocked_ioctl(s->vcpu_file, KVM_RUN, 0);
 }
 
+/*
+ * The guest cannot go on unless the VMM does something about it.  What the guest
+ * asks of the VMM (port and memory-mapped I/O) is no entry: it is a consequence
+ * of those that are.
+ */
+static bool is_end(u32 exit_reason)
+{
+	return exit_reason == KVM_EXIT_SHUTDOWN || exit_reason == KVM_EXIT_FAIL_ENTRY ||
+	       exit_reason == KVM_EXIT_INTERNAL_ERROR;
+}
+
+static int leave_to_vmm(struct kvm_ft_session *s, struct kvm_ft_run *run)
+{
+	u64 reason = READ_ONCE(s->arch.vcpu->run->exit_reason);
+
+	if (is_end(reason) && kvm_ft_sync(s, KVM_FT_KIND_EXIT, &reason))
+		return GO_ON;	/* and find that the session has ended */
+	run->exit = KVM_FT_EXIT_KVM;
+	return RETURN;
+}
+
 /* The guest runs until KVM or a hook of ours has something to say. */
 static int run_guest(struct kvm_ft_session *s, struct kvm_ft_run *run)
 {
@@ -147,10 +168,7 @@ static int run_guest(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	r = kvm_run(s);
 	switch (s->leave) {
 	case KVM_FT_LEAVE_KVM:
-		if (r < 0)
-			return r;
-		run->exit = KVM_FT_EXIT_KVM;
-		return RETURN;
+		return r < 0 ? r : leave_to_vmm(s, run);
 	case KVM_FT_LEAVE_LANDMARK:
 		s->stats.landmarks++;
 		return at_landmark(s, run);

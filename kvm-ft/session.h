@@ -194,7 +194,8 @@ void kvm_ft_fail(struct kvm_ft_session *s, int error, const char *what);
  * kvm_ft_sync() - the guest got a value that is not of its own making
  * @s: the session
  * @kind: of log entry
- * @value: record: the value; replay: replaced with the logged one
+ * @value: record: the value; replay: replaced with the logged one, but compared
+ *	with it if @kind is only checked (%KVM_FT_KIND_EXIT)
  *
  * The position is @s->here.
  *

@@ -34,8 +34,8 @@
  * @KVM_FT_KIND_MSR_TSC_DEADLINE: RDMSR of IA32_TSC_DEADLINE returned @value
  * @KVM_FT_KIND_LAPIC_TMCCT: the LAPIC's current count was read as @value (32 bits)
  * @KVM_FT_KIND_VALUE: the VMM obtained @payload, of the kind @tag, from outside
- * @KVM_FT_KIND_EXIT: a synchronous exit that returns nothing, only checked;
- *	@value is its reason code (32 bits)
+ * @KVM_FT_KIND_EXIT: the guest cannot go on unless the VMM resets it; only
+ *	checked; @value is KVM's exit reason (32 bits)
  * @KVM_FT_KIND_EVENT: the VMM delivered @payload, of the kind @tag, here
  * @KVM_FT_KIND_TIMER: the LAPIC timer expired here
  * @KVM_FT_KIND_MARK: nothing asynchronous happens up to this progress; no @rip

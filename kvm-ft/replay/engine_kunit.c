@@ -97,6 +97,18 @@ static void engine_ram_hash(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, take(test, e), 0);
 }
 
+static void engine_exit_reason(struct kunit *test)
+{
+	struct kvm_ft_entry e = { KIND(EXIT), .progress = 5, .rip = 7, .value = 8 };
+
+	record(test, e);
+	pass_block(test);
+	e.value = 17;
+	expect_diverged(test, e, "reason of an exit");
+	e.value = 8;
+	KUNIT_EXPECT_EQ(test, take(test, e), 0);
+}
+
 /* Where in a REP instruction the guest stands is part of the landmark. */
 static void engine_rcx(struct kunit *test)
 {
@@ -187,6 +199,7 @@ static void engine_entry_behind_stop(struct kunit *test)
 static struct kunit_case engine_cases[] = {
 	KUNIT_CASE(engine_registers),
 	KUNIT_CASE(engine_ram_hash),
+	KUNIT_CASE(engine_exit_reason),
 	KUNIT_CASE(engine_rcx),
 	KUNIT_CASE(engine_marks),
 	KUNIT_CASE(engine_stop),

@@ -109,6 +109,7 @@ int kvm_ft_counter_attach(struct kvm_ft_session *s)
 		return -ENODEV;
 	}
 	WRITE_ONCE(s->armed, false);
+	s->arch.approach = KVM_FT_FREE;
 	s->arch.counter = event;
 	s->arch.counter_task = get_task_struct(current);
 	return 0;

@@ -19,6 +19,12 @@
  */
 #define SHORTEST_PERIOD	32
 
+/*
+ * A guest that has left the log's path may never come to an exit.  It is stopped
+ * this far behind where the log has one: seldom enough not to matter.
+ */
+#define LONGEST_ASTRAY	0x1000000
+
 static int set_approach(struct kvm_ft_session *s, enum kvm_ft_approach approach, u64 events)
 {
 	int err;
@@ -57,6 +63,19 @@ u64 kvm_ft_free_stretch(const struct kvm_ft_session *s)
 	return s->replayer.free_until > end ? s->replayer.free_until - end : 0;
 }
 
+/* The next entry is an exit of the guest's own making. */
+static int watch(struct kvm_ft_session *s)
+{
+	struct kvm_ft_arch *a = &s->arch;
+
+	if (s->here.progress > s->replayer.next.progress)
+		return passed(s);
+	if (a->approach == KVM_FT_WATCHING && !READ_ONCE(a->overflowed))
+		return 0;
+	return set_approach(s, KVM_FT_WATCHING, s->replayer.next.progress -
+						s->here.progress + LONGEST_ASTRAY);
+}
+
 /**
  * kvm_ft_approach() - prepare the next VM entry
  * @s: a replaying session with a next entry, or with a stretch to run;
@@ -78,11 +97,8 @@ int kvm_ft_approach(struct kvm_ft_session *s)
 			return 0;
 		return set_approach(s, KVM_FT_COUNTING, kvm_ft_free_stretch(s));
 	}
-	if (!kvm_ft_replayer_stops(&s->replayer)) {
-		if (a->approach == KVM_FT_FREE)
-			return 0;
-		return set_approach(s, KVM_FT_FREE, 0);
-	}
+	if (!kvm_ft_replayer_stops(&s->replayer))
+		return watch(s);
 	if (s->here.progress > s->replayer.next.progress)
 		return passed(s);
 	distance = s->replayer.next.progress - s->here.progress;

@@ -34,12 +34,15 @@ struct kvm_ft_where {
 
 /**
  * enum kvm_ft_approach - how the replayed guest is brought to a landmark
- * @KVM_FT_FREE: not at all: it will exit by itself
+ * @KVM_FT_FREE: nothing has been prepared
+ * @KVM_FT_WATCHING: it will exit there by itself; the counter will overflow if
+ *	it does not
  * @KVM_FT_COUNTING: it is far away; the counter will overflow before it
  * @KVM_FT_BREAKPOINT: it is near; a breakpoint stops at each passage
  */
 enum kvm_ft_approach {
 	KVM_FT_FREE,
+	KVM_FT_WATCHING,
 	KVM_FT_COUNTING,
 	KVM_FT_BREAKPOINT,
 };
