@@ -41,7 +41,10 @@ typedef __u64 u64;
 
 #define U32_MAX		UINT32_MAX
 #define U64_MAX		UINT64_MAX
+
+#ifndef ARRAY_SIZE	/* tests may have one */
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
 
 #define cpu_to_le16(v)	htole16(v)
 #define cpu_to_le32(v)	htole32(v)

@@ -274,7 +274,8 @@ struct kvm_ft_data {
  * events) or KVM_FT_EXIT_EVENT (replay; once, then run on).
  *
  * Errors: EBUSY (not at a landmark), EINVAL (too long, or no session), EMSGSIZE
- * (replay: @size is too small; it is set to what is needed), EFAULT, EIO.
+ * (replay: @size is too small; it is set to what is needed), EILSEQ (replay:
+ * diverged), EFAULT, EIO.
  */
 #define KVM_FT_EVENT		_IOWR(KVM_FT_IOC, 0x13, struct kvm_ft_data)
 

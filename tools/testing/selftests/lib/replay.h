@@ -26,6 +26,7 @@
  * @after_record: called when the session has stopped and the VM is still there;
  *	NULL for nothing
  * @context: for these functions
+ * @unchecked: record without checking mode
  * @ram_hash_interval: of the recording, as in struct kvm_ft_start
  * @mark_interval: likewise
  * @may_fail: the replay may fail: then replay_replay() returns 0
@@ -50,6 +51,7 @@ struct replay {
 	void (*on_landmark)(struct replay *r, const struct kvm_ft_data *event);
 	void (*after_record)(struct replay *r);
 	void *context;
+	int unchecked;
 	uint64_t ram_hash_interval;
 	uint64_t mark_interval;
 	int may_fail;
