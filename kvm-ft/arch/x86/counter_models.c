@@ -19,7 +19,7 @@ const struct kvm_ft_counter_model kvm_ft_lab_model = {
 	.config = 1,
 	.kind = KVM_FT_COUNTER_LAB_INSTRUCTIONS,
 	.skid = 10000,
-	.arm_host_dr7 = true,
+	.emulated = true,
 };
 
 /* The same event under two names: its unit mask changed with Ice Lake. */

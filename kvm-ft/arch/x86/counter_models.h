@@ -34,7 +34,8 @@ enum kvm_ft_cpu_vendor {
  * @skid: an overflow arrives at most this many events from where it was due;
  *	the module parameter of that name overrides it
  * @flags: KVM_FT_MODEL_*
- * @arm_host_dr7: the CPU's VMRUN does not arm the guest's breakpoints (QEMU)
+ * @emulated: the CPU is QEMU's: breakpoints and RFLAGS.RF need more, see entry.c and
+ *	step.c
  */
 struct kvm_ft_counter_model {
 	const char *name;
@@ -43,7 +44,7 @@ struct kvm_ft_counter_model {
 	u32 kind;
 	u32 skid;
 	u32 flags;
-	bool arm_host_dr7;
+	bool emulated;
 };
 
 /* An emulated host with kvm-ft-lab-pmu; never chosen by itself. */

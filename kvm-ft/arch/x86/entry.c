@@ -62,36 +62,61 @@ static void notrace set_address(unsigned long address, int slot)
 	}
 }
 
-/* An instruction breakpoint at the landmark; #DB is always intercepted by KVM. */
-static void notrace arm(struct kvm_ft_session *s, struct vmcb *vmcb)
+static unsigned long notrace arm_slot(unsigned long dr7, int slot, unsigned long address)
 {
-	struct kvm_ft_arch *a = &s->arch;
-
-	a->guest_dr7 = vmcb->save.dr7;
-	a->slot = free_slot(vmcb->save.dr7);
-	if (a->slot < 0)
-		return;
-	set_address(s->replayer.next.rip, a->slot);
-	vmcb->save.dr7 &= ~(0xfUL << (16 + 4 * a->slot));
-	vmcb->save.dr7 |= DR7_FIXED_1 | (1UL << (2 * a->slot));
-	vmcb->control.clean &= ~KVM_FT_VMCB_CLEAN_DR;
-	if (a->resume)
-		vmcb->save.rflags |= X86_EFLAGS_RF;
-	a->resume = false;
+	set_address(address, slot);
+	dr7 &= ~(0xfUL << (16 + 4 * slot));
+	return dr7 | DR7_FIXED_1 | (1UL << (2 * slot));
 }
 
 /*
- * Something waits for a landmark.  Exit before the first instruction; but in
- * the shadow of STI or MOV SS the guest has to get on first, by any little.
+ * QEMU ends RFLAGS.RF not behind an instruction but behind a run of them, and
+ * may come by the breakpoint in that; except on a page where it looks for
+ * another one, which it executes by the instruction.
+ */
+#define ELSEWHERE_ON_PAGE	0x800
+
+/* An instruction breakpoint at the landmark; #DB is always intercepted by KVM. */
+static void notrace arm(struct kvm_ft_session *s, struct vmcb *vmcb)
+{
+	unsigned long address = s->replayer.next.rip;
+	struct kvm_ft_arch *a = &s->arch;
+	unsigned long dr7 = vmcb->save.dr7;
+
+	a->guest_dr7 = dr7;
+	a->slot = free_slot(dr7);
+	if (a->slot < 0)
+		return;
+	dr7 = arm_slot(dr7, a->slot, address);
+	if (a->model->emulated)
+		a->page_slot = free_slot(dr7);
+	if (a->page_slot >= 0)
+		dr7 = arm_slot(dr7, a->page_slot, address ^ ELSEWHERE_ON_PAGE);
+	vmcb->save.dr7 = dr7;
+	vmcb->control.clean &= ~KVM_FT_VMCB_CLEAN_DR;
+	kvm_ft_step_before_entry(s);
+}
+
+/*
+ * Something waits for a landmark.  Exit before the first instruction; but where
+ * there can be none, the guest has to get on first, by any little.  It may take
+ * the host longer than that to enter it, hence the doubling.  The first
+ * instruction of an event's handler is always fit to be one.
  */
 #define RETRY_NS	1000
+#define LONGEST_RETRY_NS	1000000
 
 static void notrace seek_landmark(struct kvm_ft_session *s, struct vmcb *vmcb)
 {
-	if (vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK)
-		hrtimer_start(&s->arch.retry, RETRY_NS, HRTIMER_MODE_REL_PINNED_HARD);
-	else
+	struct kvm_ft_arch *a = &s->arch;
+
+	if (vmcb->control.event_inj & SVM_EVTINJ_VALID || kvm_ft_may_stop(s)) {
+		a->retry_ns = RETRY_NS;
 		smp_send_reschedule(smp_processor_id());
+		return;
+	}
+	hrtimer_start(&a->retry, a->retry_ns, HRTIMER_MODE_REL_PINNED_HARD);
+	a->retry_ns = min(2 * a->retry_ns, LONGEST_RETRY_NS);
 }
 
 /* Any context; its interrupt alone ends the guest's run. */
@@ -107,6 +132,8 @@ static enum hrtimer_restart retry(struct hrtimer *timer)
 void kvm_ft_entry_init(struct kvm_ft_session *s)
 {
 	s->arch.slot = -1;
+	s->arch.page_slot = -1;
+	s->arch.retry_ns = RETRY_NS;
 	hrtimer_init(&s->arch.retry, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	s->arch.retry.function = retry;
 }
@@ -131,10 +158,11 @@ void notrace kvm_ft_before_entry(struct kvm_ft_session *s)
 	intercept(vmcb, INTERCEPT_RDTSC, &s->arch.added_rdtsc);
 	intercept(vmcb, INTERCEPT_RDTSCP, &s->arch.added_rdtscp);
 	s->arch.slot = -1;
+	s->arch.page_slot = -1;
 	if (s->arch.approach == KVM_FT_BREAKPOINT)
 		arm(s, vmcb);
 	/* QEMU: VMRUN loads DR7 but leaves the breakpoints as the host has them. */
-	if (s->arch.model->arm_host_dr7 && (vmcb->save.dr7 & 0xff))
+	if (s->arch.model->emulated && (vmcb->save.dr7 & 0xff))
 		set_debugreg(vmcb->save.dr7 & ~DR7_GENERAL_DETECT, 7);
 	if (s->state == KVM_FT_STATE_RECORDING && READ_ONCE(s->pending))
 		seek_landmark(s, vmcb);
@@ -148,12 +176,13 @@ void notrace kvm_ft_after_exit(struct kvm_ft_session *s)
 {
 	struct vmcb *vmcb = kvm_ft_vmcb(s->arch.vcpu);
 
-	if (s->arch.model->arm_host_dr7 && (vmcb->save.dr7 & 0xff))
+	if (s->arch.model->emulated && (vmcb->save.dr7 & 0xff))
 		set_debugreg(DR7_FIXED_1, 7);
 	release(vmcb, INTERCEPT_RDTSC, s->arch.added_rdtsc);
 	release(vmcb, INTERCEPT_RDTSCP, s->arch.added_rdtscp);
 	if (s->arch.slot < 0)
 		return;
+	kvm_ft_step_after_exit(s);
 	vmcb->save.dr7 = s->arch.guest_dr7;
 	vmcb->control.clean &= ~KVM_FT_VMCB_CLEAN_DR;
 }

@@ -136,28 +136,54 @@ static int dr_exit(struct kvm_ft_session *s, unsigned int fastpath)
 	return kvm_emulate_instruction(s->arch.vcpu, 0);
 }
 
+/* Enabled breakpoints of the guest's that hit as well, and its single step. */
+static unsigned long guest_hits(const struct kvm_ft_arch *a, unsigned long hits)
+{
+	unsigned long enabled = 0;
+	int i;
+
+	for (i = 0; i < 4; i++)
+		if (a->guest_dr7 & (3UL << (2 * i)))
+			enabled |= BIT(i);
+	return hits & (enabled | DR6_BD | DR6_BS | DR6_BT);
+}
+
 static int db_exit(struct kvm_ft_session *s, unsigned int fastpath)
 {
 	struct vmcb *vmcb = kvm_ft_vmcb(s->arch.vcpu);
-	unsigned long others;
-	int r;
+	struct kvm_ft_arch *a = &s->arch;
+	unsigned long hits = vmcb->save.dr6 ^ DR6_ACTIVE_LOW;
+	unsigned long ours;
+	int r = 0;
 
-	if (s->arch.slot < 0 || !(vmcb->save.dr6 & BIT(s->arch.slot)))
+	if (a->slot < 0)
+		return kvm_ft_kvm_handle_exit(s, fastpath);
+	ours = BIT(a->slot) | (a->page_slot < 0 ? 0 : BIT(a->page_slot));
+	if (!(hits & ours))
 		return kvm_ft_kvm_handle_exit(s, fastpath);
 
-	others = (vmcb->save.dr6 ^ DR6_ACTIVE_LOW) & ~BIT(s->arch.slot);
-	r = kvm_ft_breakpoint_hit(s);
+	if (hits & BIT(a->slot))
+		r = kvm_ft_breakpoint_hit(s);
 	if (r < 0)
 		return ended(s);
 	if (r > 0)
 		return leave(s, KVM_FT_LEAVE_STOP);
-	if (others) {
+	if (guest_hits(a, hits)) {
 		/* The guest's own; ours will hit again behind its handler. */
-		vmcb->save.dr6 &= ~BIT(s->arch.slot);
+		vmcb->save.dr6 &= ~ours;
 		return kvm_ft_kvm_handle_exit(s, fastpath);
 	}
-	s->arch.resume = true;
+	kvm_ft_step_over(s);
 	return 1;
+}
+
+static int fault_exit(struct kvm_ft_session *s, unsigned int vector, unsigned int fastpath)
+{
+	if (vector == DB_VECTOR)
+		return db_exit(s, fastpath);
+	if (kvm_ft_step_faulted(s, vector))
+		return 1;
+	return kvm_ft_kvm_handle_exit(s, fastpath);
 }
 
 /* The guest is not waited for inside KVM, where we could not wake it. */
@@ -181,10 +207,11 @@ static int interrupt_exit(struct kvm_ft_session *s, unsigned int fastpath)
 {
 	int r = kvm_ft_kvm_handle_exit(s, fastpath);
 
-	if (r == 1 && s->state == KVM_FT_STATE_RECORDING && READ_ONCE(s->pending) &&
-	    kvm_ft_clean_boundary(s))
-		return leave(s, KVM_FT_LEAVE_LANDMARK);
-	return r;
+	if (r != 1 || s->state != KVM_FT_STATE_RECORDING || !READ_ONCE(s->pending) ||
+	    !kvm_ft_clean_boundary(s))
+		return r;
+	s->arch.software_interrupt = kvm_ft_at_software_interrupt(s);
+	return kvm_ft_may_stop(s) ? leave(s, KVM_FT_LEAVE_LANDMARK) : 1;
 }
 
 static int dispatch(struct kvm_ft_session *s, unsigned int fastpath)
@@ -200,8 +227,8 @@ static int dispatch(struct kvm_ft_session *s, unsigned int fastpath)
 		return msr_exit(s, fastpath);
 	case SVM_EXIT_READ_DR0 ... SVM_EXIT_WRITE_DR7 + 8:
 		return dr_exit(s, fastpath);
-	case SVM_EXIT_EXCP_BASE + DB_VECTOR:
-		return db_exit(s, fastpath);
+	case SVM_EXIT_EXCP_BASE ... SVM_EXIT_EXCP_BASE + 31:
+		return fault_exit(s, code - SVM_EXIT_EXCP_BASE, fastpath);
 	case SVM_EXIT_INTR:
 		return interrupt_exit(s, fastpath);
 	default:
@@ -227,6 +254,8 @@ int kvm_ft_handle_exit(struct kvm_ft_session *s, unsigned int fastpath)
 		kvm_ft_fail(s, -EIO, "the performance counter was taken away");
 		return ended(s);
 	}
+	kvm_ft_stepped_over(s);
+	s->arch.software_interrupt = false;
 	r = dispatch(s, fastpath);
 	/* A read of the local APIC inside KVM's handler may have diverged. */
 	if (r >= 0 && s->state != KVM_FT_STATE_RECORDING && s->state != KVM_FT_STATE_REPLAYING)

@@ -51,7 +51,7 @@ int kvm_ft_locate(struct kvm_ft_session *s)
  * @s: the session, after a VM exit
  *
  * Return: false while KVM still has to finish delivering an event to it, or in
- * the shadow of STI or MOV SS, where no breakpoint can stop it on replay.
+ * the shadow of STI or MOV SS.
  */
 bool kvm_ft_clean_boundary(struct kvm_ft_session *s)
 {
@@ -60,6 +60,24 @@ bool kvm_ft_clean_boundary(struct kvm_ft_session *s)
 	return !arch->exception.injected && !arch->exception.pending &&
 	       !arch->interrupt.injected && !arch->nmi_injected &&
 	       !(kvm_ft_vmcb(s->arch.vcpu)->control.int_state & SVM_INTERRUPT_SHADOW_MASK);
+}
+
+/**
+ * kvm_ft_may_stop() - could a breakpoint stop the guest where it stands?
+ * @s: the session, not in the middle of an event's delivery
+ *
+ * Where it could not on replay, nothing is recorded.
+ *
+ * Return: false in the shadow of STI or MOV SS; with RFLAGS.RF set, as the guest
+ * returns from a page fault; and in front of a software interrupt, which would
+ * store the RF that steps over a breakpoint.
+ */
+bool notrace kvm_ft_may_stop(const struct kvm_ft_session *s)
+{
+	struct vmcb *vmcb = kvm_ft_vmcb(s->arch.vcpu);
+
+	return !(vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK) &&
+	       !(vmcb->save.rflags & X86_EFLAGS_RF) && !s->arch.software_interrupt;
 }
 
 static bool is_prefix(u8 byte)
@@ -91,23 +109,44 @@ bool kvm_ft_guest_byte(struct kvm_vcpu *vcpu, u64 address, u8 *byte)
 	return gpa != INVALID_GPA && !kvm_vcpu_read_guest(vcpu, gpa, byte, 1);
 }
 
-static bool has_rep_prefix(struct kvm_vcpu *vcpu, u64 rip)
+/* The next instruction's opcode, -1 if it cannot be read; and whether it has a REP prefix. */
+static int opcode(struct kvm_vcpu *vcpu, u64 rip, bool *repeated)
 {
-	bool repeated = false;
-	int i, srcu;
+	int i;
 
-	srcu = srcu_read_lock(&vcpu->kvm->srcu);
-	for (i = 0; i < LONGEST_PREFIXES; i++) {
+	*repeated = false;
+	for (i = 0; i <= LONGEST_PREFIXES; i++) {
 		u8 byte;
 
 		if (!kvm_ft_guest_byte(vcpu, rip + i, &byte))
 			break;
-		repeated = byte == 0xf2 || byte == 0xf3;
-		if (repeated || !is_prefix(byte))
-			break;
+		if (byte == 0xf2 || byte == 0xf3)
+			*repeated = true;
+		else if (!is_prefix(byte))
+			return byte;
 	}
-	srcu_read_unlock(&vcpu->kvm->srcu, srcu);
-	return repeated;
+	return -1;
+}
+
+/**
+ * kvm_ft_at_software_interrupt() - is the next instruction INT, INT1, INT3 or INTO?
+ * @s: the session
+ *
+ * The vCPU's thread, in its exit handler.  Reads guest memory.
+ *
+ * Return: true if so.
+ */
+bool kvm_ft_at_software_interrupt(struct kvm_ft_session *s)
+{
+	bool repeated;
+
+	switch (opcode(s->arch.vcpu, s->here.rip, &repeated)) {
+	case 0xcc ... 0xce:
+	case 0xf1:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /**
@@ -123,12 +162,15 @@ static bool has_rep_prefix(struct kvm_vcpu *vcpu, u64 rip)
 int kvm_ft_in_string_instruction(struct kvm_ft_session *s)
 {
 	struct kvm_vcpu *vcpu = s->arch.vcpu;
-	int repeated;
+	bool repeated;
+	int srcu;
 
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	vcpu_load(vcpu);
-	repeated = has_rep_prefix(vcpu, s->here.rip);
+	srcu = srcu_read_lock(&vcpu->kvm->srcu);
+	opcode(vcpu, s->here.rip, &repeated);
+	srcu_read_unlock(&vcpu->kvm->srcu, srcu);
 	vcpu_put(vcpu);
 	mutex_unlock(&vcpu->mutex);
 	return repeated;

@@ -61,11 +61,19 @@ enum kvm_ft_approach {
  * @overflowed: set by the counter's overflow, at any time
  * @approach: see above
  * @slot: debug register in use with KVM_FT_BREAKPOINT, -1 when none is armed
+ * @page_slot: another one on the same page, on emulated hosts; or -1
  * @guest_dr7: the guest's own DR7 while one is armed
  * @resume: step over the breakpoint at the next entry
+ * @resume_progress: progress there
+ * @resume_rip: RIP of the instruction
+ * @resume_rcx: RCX there
+ * @resumed: RFLAGS.RF is set for that, during this entry
+ * @added_faults: vectors that are intercepted for that, on emulated hosts
+ * @software_interrupt: the instruction that the guest stands at is one
  * @added_rdtsc: RDTSC is intercepted for this entry because of us
  * @added_rdtscp: the same for RDTSCP
- * @retry: looks for a landmark again where the guest stood in a shadow
+ * @retry: looks for a landmark again where the guest stood at none
+ * @retry_ns: after so long
  * @has_rdtscp: the guest's CPUID has it
  * @pass_exit: the next call of KVM's exit handler is not to be diverted
  * @pass_timer: the same of its timer expiry
@@ -84,11 +92,19 @@ struct kvm_ft_arch {
 	bool overflowed;
 	enum kvm_ft_approach approach;
 	int slot;
+	int page_slot;
 	unsigned long guest_dr7;
 	bool resume;
+	u64 resume_progress;
+	unsigned long resume_rip;
+	unsigned long resume_rcx;
+	bool resumed;
+	u32 added_faults;
+	bool software_interrupt;
 	bool added_rdtsc;
 	bool added_rdtscp;
 	struct hrtimer retry;
+	u64 retry_ns;
 	bool has_rdtscp;
 	bool pass_exit;
 	bool pass_timer;
@@ -121,6 +137,14 @@ void kvm_ft_entry_release(struct kvm_ft_session *s);
 void kvm_ft_before_entry(struct kvm_ft_session *s);
 void kvm_ft_after_exit(struct kvm_ft_session *s);
 
+/* step.c: around VM entry, interrupts off; */
+void kvm_ft_step_before_entry(struct kvm_ft_session *s);
+void kvm_ft_step_after_exit(struct kvm_ft_session *s);
+/* in the exit handler, interrupts on */
+void kvm_ft_step_over(struct kvm_ft_session *s);
+void kvm_ft_stepped_over(struct kvm_ft_session *s);
+bool kvm_ft_step_faulted(struct kvm_ft_session *s, unsigned int vector);
+
 /* counter.c */
 int kvm_ft_counter_choose(struct kvm_ft_session *s);
 int kvm_ft_counter_attach(struct kvm_ft_session *s);
@@ -137,6 +161,8 @@ int kvm_ft_breakpoint_hit(struct kvm_ft_session *s);
 int kvm_ft_locate(struct kvm_ft_session *s);
 void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs);
 bool kvm_ft_clean_boundary(struct kvm_ft_session *s);
+bool kvm_ft_may_stop(const struct kvm_ft_session *s);
+bool kvm_ft_at_software_interrupt(struct kvm_ft_session *s);
 bool kvm_ft_guest_byte(struct kvm_vcpu *vcpu, u64 address, u8 *byte);
 int kvm_ft_in_string_instruction(struct kvm_ft_session *s);
 
