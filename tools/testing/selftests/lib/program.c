@@ -20,17 +20,16 @@ static void set_up(struct replay *r)
 	program_load(&r->guest, r->context);
 }
 
-unsigned long program_check(const struct program *p, struct replay r)
+int program_check(const struct program *p, struct replay *r)
 {
 	const char *difference;
 
-	r.mem_size = 4 << 20;
-	r.context = (void *)p;
-	if (!r.set_up)
-		r.set_up = set_up;
-	difference = replay_check_skids(&r);
-	if (!difference)
-		return r.status.entries;
-	printf("# %s\n", difference);
-	return 0;
+	r->mem_size = 4 << 20;
+	r->context = (void *)p;
+	if (!r->set_up)
+		r->set_up = set_up;
+	difference = replay_check_skids(r);
+	if (difference)
+		printf("# %s\n", difference);
+	return !difference;
 }

@@ -44,9 +44,10 @@ void program_load(struct guest *g, const struct program *p);
 
 /*
  * Records and replays it with both skids of replay_check_skids(), with what @r
- * has besides, except that set_up may be NULL.  Says what differs, and returns
- * how many of the recordings' entries were replayed; 0 if something differs.
+ * has besides (mem_size and context are set; set_up may be NULL).  Returns 1 if
+ * all is the same, and leaves the end of the recording in @r->machine; if not,
+ * says what differs and returns 0.
  */
-unsigned long program_check(const struct program *p, struct replay r);
+int program_check(const struct program *p, struct replay *r);
 
 #endif

@@ -275,6 +275,7 @@ static const char *check_skid(struct replay *r, int skid)
 	lab_pmu_set("skid", 0);
 	replay_set_skid(-1);
 	r->status = copy.status;
+	r->machine = copy.machine;
 	if (!difference)
 		return NULL;
 	snprintf(text, sizeof(text), "skid %d: %s", skid, difference);
