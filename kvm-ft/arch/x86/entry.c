@@ -119,6 +119,16 @@ static void notrace seek_landmark(struct kvm_ft_session *s, struct vmcb *vmcb)
 	a->retry_ns = min(2 * a->retry_ns, LONGEST_RETRY_NS);
 }
 
+/*
+ * The counter has overflowed since kvm_ft_approach() looked: for an instruction
+ * that KVM has completed in the guest's place since, or late.  Exit at once, for
+ * another look.
+ */
+static bool notrace overflowed_outside(const struct kvm_ft_session *s)
+{
+	return s->arch.approach == KVM_FT_COUNTING && READ_ONCE(s->arch.overflowed);
+}
+
 /* Any context; its interrupt alone ends the guest's run. */
 static enum hrtimer_restart retry(struct hrtimer *timer)
 {
@@ -166,6 +176,8 @@ void notrace kvm_ft_before_entry(struct kvm_ft_session *s)
 		set_debugreg(vmcb->save.dr7 & ~DR7_GENERAL_DETECT, 7);
 	if (s->state == KVM_FT_STATE_RECORDING && READ_ONCE(s->pending))
 		seek_landmark(s, vmcb);
+	if (s->state == KVM_FT_STATE_REPLAYING && overflowed_outside(s))
+		smp_send_reschedule(smp_processor_id());
 }
 
 /**

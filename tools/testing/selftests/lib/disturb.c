@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <err.h>
 #include <errno.h>
-#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,12 +8,10 @@
 #include "disturb.h"
 #include "random.h"
 
-#define SEED	1
-
 static void *disturb(void *arg)
 {
 	struct disturber *d = arg;
-	uint64_t random = SEED + d->replay->role;
+	uint64_t random = d->replay->seed + d->replay->role;
 
 	while (!__atomic_load_n(&d->ended, __ATOMIC_RELAXED)) {
 		usleep(random_between(&random, 1, 2 * d->replay->every_us));
@@ -29,7 +26,6 @@ void disturb_begin(struct disturber *d, struct replay *r)
 	d->ended = 0;
 	if (!r->meanwhile)
 		return;
-	printf("# seed %d, every %u us\n", SEED, r->every_us);
 	errno = pthread_create(&d->thread, NULL, disturb, d);
 	if (errno)
 		err(1, "a thread");

@@ -36,6 +36,18 @@ static const struct {
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
+/*
+ * What KVM may have left from events that it has long delivered, or from time
+ * that has passed; and RFLAGS.RF, which steps over a breakpoint.
+ */
+static void leave_out_traces(struct machine *m)
+{
+	m->regs.rflags &= ~RF;
+	memset(m->lapic.regs + APIC_TMCCT, 0, 4);
+	if (!m->events.exception.injected && !m->events.exception.pending)
+		memset(&m->events.exception, 0, sizeof(m->events.exception));
+}
+
 void machine_read(struct machine *m, struct guest *g)
 {
 	size_t i;
@@ -46,8 +58,7 @@ void machine_read(struct machine *m, struct guest *g)
 		if (ioctl(parts[i].whose == OF_VM ? g->vm : g->vcpu, parts[i].ioctl,
 			  (char *)m + parts[i].offset))
 			err(1, "KVM's state of a VM: %s", parts[i].name);
-	m->regs.rflags &= ~RF;
-	memset(m->lapic.regs + APIC_TMCCT, 0, 4);
+	leave_out_traces(m);
 }
 
 const char *machine_difference(const struct machine *a, const struct machine *b)

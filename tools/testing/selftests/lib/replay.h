@@ -33,6 +33,7 @@
  * @meanwhile: called over and over on both sides while the guest runs, in a
  *	thread of its own; NULL for nothing
  * @every_us: mean of the random time between two such calls
+ * @seed: of these times
  * @warm_record: touch all guest RAM before recording
  * @warm_replay: touch all guest RAM before replay
  * @role: KVM_FT_RECORD or KVM_FT_REPLAY, the side that runs
@@ -57,6 +58,7 @@ struct replay {
 	int may_fail;
 	void (*meanwhile)(struct replay *r);
 	unsigned int every_us;
+	uint64_t seed;
 	int warm_record;
 	int warm_replay;
 	uint32_t role;
