@@ -105,6 +105,16 @@ demo: modules ## show what works today, on two emulated hosts
 	@$(MAKE) --no-print-directory -C $(TESTING)/demo
 	@$(TESTING)/demo/demo --kernel $(KERNEL)
 
+SEEDS ?= 100000
+
+.PHONY: campaign
+campaign: ## record and replay random programs on both kernels, for hours (SEEDS=100000)
+	@$(MAKE) --no-print-directory modules KERNEL=6.1
+	@$(MAKE) --no-print-directory modules KERNEL=6.12
+	@$(MAKE) --no-print-directory selftest-build
+	@$(DEPS) lab-6.1 lab-6.12
+	$(TESTING)/campaign --seeds $(SEEDS)
+
 .PHONY: bench
 bench: modules ## count what kvm-ft costs, in host instructions; to build/bench.json
 	@$(DEPS) selftest lab-$(KERNEL)

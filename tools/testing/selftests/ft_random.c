@@ -9,7 +9,8 @@
  * lab-module: kvm-ft-lab-pmu
  * lab-module: kvm-ft
  * lab-paging: nested strict
- * lab-timeout: 600
+ * lab-kernel: 6.1 6.12
+ * lab-timeout: 1800
  */
 #include <err.h>
 #include <signal.h>
@@ -24,7 +25,7 @@
 #include "random_program.h"
 #include "replay.h"
 
-#define SEEDS		100
+#define SEEDS		500
 #define FIRST_SEED	1
 #define MAX_FAILURES	5
 #define SEED_SECONDS	600	/* of the host's time, which is jumped over when idle */
@@ -153,7 +154,7 @@ static void choose(struct replay *r, uint64_t seed)
 	lab_pmu_set("seed", seed);
 	replay_set_skid(skid);
 	r->seed = seed;
-	r->every_us = random_between(&random, 30, 600);
+	r->every_us = random_between(&random, 10, 200);
 	if (!random_between(&random, 0, 3))
 		r->ram_hash_interval = KVM_FT_INTERVAL_MIN;
 	if (!random_between(&random, 0, 3))
