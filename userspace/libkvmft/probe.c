@@ -12,6 +12,10 @@
 #define RANDOM_START	0x12345679u	/* where the random numbers begin */
 #define CR0_PE_ET	0x11
 
+/* Interruptions of one run after which they become fewer. */
+#define GREAT_MANY	32
+#define LEAST_OFTEN_US	400000
+
 /*
  * In 32-bit mode without paging.  EAX runs through random numbers; one branch
  * depends on them, so that it is often predicted wrongly, and EBX counts how
@@ -115,11 +119,17 @@ static int create(struct probe *p, int kvm, int interrupt)
 	return set_mode(p) || let_signal_in(p, interrupt) ? -1 : 0;
 }
 
-int probe_open(struct probe *p, int seconds, int interrupt)
+int probe_open(struct probe *p, int seconds, int interrupt, timer_t timer)
 {
 	int kvm, err;
 
-	*p = (struct probe){ .vm = -1, .vcpu = -1, .ram = MAP_FAILED, .run = MAP_FAILED };
+	*p = (struct probe){
+		.vm = -1,
+		.vcpu = -1,
+		.ram = MAP_FAILED,
+		.run = MAP_FAILED,
+		.timer = timer,
+	};
 	if (clock_gettime(CLOCK_MONOTONIC, &p->deadline))
 		return -1;
 	p->deadline.tv_sec += seconds;
@@ -141,6 +151,17 @@ void probe_close(struct probe *p)
 		close(p->vm);
 	if (p->ram != MAP_FAILED)
 		munmap(p->ram, PROBE_RAM);
+}
+
+int probe_interrupt_every(struct probe *p, unsigned int us)
+{
+	struct itimerspec when = {
+		.it_value.tv_nsec = 1000L * us,
+		.it_interval.tv_nsec = 1000L * us,
+	};
+
+	p->interrupt_us = us;
+	return timer_settime(p->timer, 0, &when, NULL);
 }
 
 int probe_chill(struct probe *p)
@@ -168,8 +189,18 @@ static void take_signal(struct probe *p, int interrupt)
 	nanosleep(&moment, NULL);
 }
 
+/* The guest has hardly any time in between: see probe_interrupt_every(). */
+static int interrupt_less(struct probe *p)
+{
+	if (p->interrupt_us > LEAST_OFTEN_US)
+		return 0;
+	return probe_interrupt_every(p, 2 * p->interrupt_us);
+}
+
 static int run_to_out(struct probe *p, int interrupt)
 {
+	unsigned int before = p->interruptions;
+
 	while (ioctl(p->vcpu, KVM_RUN, 0)) {
 		if (errno != EINTR && errno != EAGAIN)
 			return -1;
@@ -178,6 +209,11 @@ static int run_to_out(struct probe *p, int interrupt)
 			return -1;
 		}
 		take_signal(p, interrupt);
+		if (p->interruptions - before < GREAT_MANY)
+			continue;
+		if (interrupt_less(p))
+			return -1;
+		before = p->interruptions;
 	}
 	if (p->run->exit_reason == KVM_EXIT_IO)
 		return 0;

@@ -32,6 +32,8 @@ extern const uint8_t kvmft_probe_code[PROBE_CODE_SIZE];
  * @run: the vCPU's kvm_run; MAP_FAILED if there is none
  * @run_size: its size
  * @deadline: of CLOCK_MONOTONIC: then it is given up
+ * @timer: sends the signal
+ * @interrupt_us: how often, for now
  * @interruptions: of it by a signal
  */
 struct probe {
@@ -41,6 +43,8 @@ struct probe {
 	struct kvm_run *run;
 	long run_size;
 	struct timespec deadline;
+	timer_t timer;
+	unsigned int interrupt_us;
 	unsigned int interruptions;
 };
 
@@ -49,12 +53,25 @@ struct probe {
  * @p: the guest
  * @seconds: how long its runs may take together
  * @interrupt: the signal that interrupts it, blocked in the calling thread
+ * @timer: a timer that sends this signal
  *
  * Return: 0, or -1 and errno; probe_close() is to be called in both cases.
  */
-int probe_open(struct probe *p, int seconds, int interrupt);
+int probe_open(struct probe *p, int seconds, int interrupt, timer_t timer);
 
 void probe_close(struct probe *p);
+
+/**
+ * probe_interrupt_every() - interrupt the guest periodically from now on
+ * @p: the guest
+ * @us: the period in microseconds; 1 to 999999
+ *
+ * A host that needs longer than that to get into the guest and back would never
+ * get on; so where interruptions are a great many, the period becomes longer.
+ *
+ * Return: 0, or -1 and errno.
+ */
+int probe_interrupt_every(struct probe *p, unsigned int us);
 
 /**
  * probe_chill() - make the host map what the guest writes to anew

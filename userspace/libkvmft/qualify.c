@@ -185,16 +185,6 @@ static int check_host(struct test *t)
 	return verdict;
 }
 
-static int interrupt_every(struct test *t, unsigned int us)
-{
-	struct itimerspec when = {
-		.it_value.tv_nsec = 1000L * us,
-		.it_interval.tv_nsec = 1000L * us,
-	};
-
-	return timer_settime(t->timer, 0, &when, NULL);
-}
-
 static int count_run(struct test *t, int fd, int cold, uint64_t *count, uint64_t *instructions)
 {
 	uint64_t before;
@@ -219,7 +209,7 @@ static int count_runs(struct test *t, int fd, const struct condition *c)
 	uint64_t count, instructions;
 	int i, verdict;
 
-	if (interrupt_every(t, c->interrupt_us))
+	if (probe_interrupt_every(&t->probe, c->interrupt_us))
 		return conclude_guest(t);
 	for (i = 0; i < RUNS; i++) {
 		verdict = count_run(t, fd, c->cold, &count, &instructions);
@@ -341,7 +331,7 @@ static int check_overflows(struct test *t)
 	uint64_t least = 5000 + 2ull * t->counter->skid;
 	int i, verdict = KVMFT_OK;
 
-	if (interrupt_every(t, RARELY_US))
+	if (probe_interrupt_every(&t->probe, RARELY_US))
 		return conclude_guest(t);
 	for (i = 0; !verdict && i < OVERFLOWS; i++)
 		verdict = check_overflow(t, least + 733 * i);
@@ -411,7 +401,7 @@ int kvmft_qualify_counter(const struct kvmft_counter *counter,
 				counter->skid, KVMFT_MAX_SKID);
 	if (signal_open(&t))
 		return conclude(&t, KVMFT_GUEST_FAILED, "no timer: %s", strerror(errno));
-	if (probe_open(&t.probe, KVMFT_QUALIFY_SECONDS, t.interrupt))
+	if (probe_open(&t.probe, KVMFT_QUALIFY_SECONDS, t.interrupt, t.timer))
 		verdict = conclude(&t, KVMFT_NO_KVM, "cannot create a guest with /dev/kvm: %s",
 				   strerror(errno));
 	else
