@@ -9,7 +9,8 @@
 #define OBJECTS	16
 #define SIZE	192
 
-static int __init leak_init(void)
+/* Not __init: a report that comes later could not name it. */
+static noinline int lose_memory(void)
 {
 	int i;
 
@@ -17,6 +18,11 @@ static int __init leak_init(void)
 		if (!kzalloc(SIZE, GFP_KERNEL))
 			return -ENOMEM;
 	return 0;
+}
+
+static int __init leak_init(void)
+{
+	return lose_memory();
 }
 
 static void __exit leak_exit(void)
