@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tests of what run-selftests makes of the needs that a test declares."""
+"""Tests of what run-selftests makes of a test's needs, and of leaks."""
 
+import argparse
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import pathlib
 import sys
 import tempfile
@@ -23,6 +26,9 @@ def load_script():
 
 
 runner = load_script()
+
+from ftlab_lib import LabError  # noqa: E402  (the runner knows where it is)
+from ftlab_lib.scan import Finding  # noqa: E402
 
 
 class Needs(unittest.TestCase):
@@ -86,6 +92,60 @@ class Choice(unittest.TestCase):
         """A name that there is not is an error, not an empty run."""
         with self.assertRaises(runner.BadTest):
             self.names("b:strict")
+
+
+class FakeLab:
+    """A lab whose host is up, and whose scan has the given outcome."""
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+
+    def scan(self, new):
+        """What there is to find, or an error."""
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class Leaks(unittest.TestCase):
+    """Memory that the tests of a mode have lost."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        args = argparse.Namespace(kernel="debug", logs=self.folder)
+        self.bench = runner.Bench(args, "nested")
+
+    def results(self, outcome):
+        """The results with a host whose scan has this outcome."""
+        self.bench.lab = FakeLab(outcome)
+        self.bench._usable = True  # pylint: disable=protected-access
+        with contextlib.redirect_stdout(io.StringIO()):
+            return [(case.result, case.reason) for case in self.bench.leaks()]
+
+    def test_none(self):
+        """A scan that finds nothing is a result, too."""
+        self.assertEqual(self.results([]), [("pass", "")])
+
+    def test_each(self):
+        """What is found fails, and is in the log."""
+        finding = Finding("kmemleak", "a:/kmemleak", 1)
+        finding.text = ["unreferenced object 0x1:", '  comm "lossy"']
+        self.assertEqual(self.results([finding]),
+                         [("fail", "kmemleak: unreferenced object 0x1:")])
+        self.assertIn('comm "lossy"', (self.folder / "memory_leaks.nested.log").read_text())
+
+    def test_scan_that_fails(self):
+        """A host that cannot be asked has not passed."""
+        (result, reason), = self.results(LabError("it hangs"))
+        self.assertEqual(result, "fail")
+        self.assertIn("it hangs", reason)
+
+    def test_no_host(self):
+        """A skip says so."""
+        (result, reason), = [(case.result, case.reason) for case in self.bench.leaks()]
+        self.assertEqual((result, bool(reason)), ("skip", True))
 
 
 if __name__ == "__main__":

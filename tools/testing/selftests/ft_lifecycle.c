@@ -193,7 +193,7 @@ static long kernel_memory(void)
 	return total;
 }
 
-TEST_F(life, reloaded_100_times)
+TEST_F_TIMEOUT(life, reloaded_100_times, 300)
 {
 	long before = 0;
 	int i;
