@@ -46,6 +46,10 @@ static void leave_out_traces(struct machine *m)
 	memset(m->lapic.regs + APIC_TMCCT, 0, 4);
 	if (!m->events.exception.injected && !m->events.exception.pending)
 		memset(&m->events.exception, 0, sizeof(m->events.exception));
+	if (!m->events.interrupt.injected) {
+		m->events.interrupt.nr = 0;
+		m->events.interrupt.soft = 0;
+	}
 }
 
 void machine_read(struct machine *m, struct guest *g)
