@@ -14,8 +14,14 @@
 
 #include "log.h"
 
-/* Entries without payload that fit after kvm_ft_recorder_full() said no. */
-#define KVM_FT_RECORDER_RESERVE		8
+/*
+ * Entries without payload that fit after kvm_ft_recorder_full() said no: as many
+ * as there can be before it is asked again.  One instruction that is emulated
+ * reads the APIC's current count at most eight times: REP CMPSB, both of whose
+ * operands are its four bytes.  That may follow the emulation of one which had to
+ * wait for the VMM, and had another operand then: four times.
+ */
+#define KVM_FT_RECORDER_RESERVE		12
 
 /**
  * struct kvm_ft_recorder - records into blocks

@@ -196,6 +196,25 @@ static void engine_entry_behind_stop(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->replayer.reader.reason, KVM_FT_LOG_STOP);
 }
 
+/* However full the block is, what an emulated instruction adds fits: entries of any size. */
+static void engine_reserve(struct kunit *test)
+{
+	struct engine_test *t = test->priv;
+	struct kvm_ft_entry e = { KIND(LAPIC_TMCCT) };
+	int i, more = 0;
+
+	while (more < KVM_FT_RECORDER_RESERVE) {
+		more += kvm_ft_recorder_full(&t->recorder, 0);
+		e.progress += 1ULL << 50;
+		e.rip = ~e.rip;
+		e.value = ~e.value & U32_MAX;
+		for (i = 0; i < KVM_FT_NR_REGS; i++)
+			e.regs[i] = ~e.regs[i];
+		record(test, e);
+	}
+	pass_block(test);
+}
+
 static struct kunit_case engine_cases[] = {
 	KUNIT_CASE(engine_registers),
 	KUNIT_CASE(engine_ram_hash),
@@ -205,6 +224,7 @@ static struct kunit_case engine_cases[] = {
 	KUNIT_CASE(engine_stop),
 	KUNIT_CASE(engine_closed_without_stop),
 	KUNIT_CASE(engine_entry_behind_stop),
+	KUNIT_CASE(engine_reserve),
 	{}
 };
 

@@ -11,6 +11,7 @@
 #ifdef __KERNEL__
 
 #include <linux/array_size.h>
+#include <linux/build_bug.h>
 #include <linux/crc32.h>
 #include <linux/errno.h>
 #include <linux/limits.h>
@@ -26,6 +27,7 @@
 
 #else /* user space */
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdbool.h>

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "engine.h"
 
+/* A block with one entry of the longest payload is never full for it. */
+static_assert(KVM_FT_BLOCK_HEADER + KVM_FT_PAYLOAD_MAX +
+	      KVM_FT_RECORDER_RESERVE * KVM_FT_ENTRY_FIXED_MAX <= KVM_FT_BLOCK_MAX);
+
 int kvm_ft_recorder_init(struct kvm_ft_recorder *r, struct kvm_ft_log_header *h, u8 *block)
 {
 	memset(r->entries, 0, sizeof(r->entries));
