@@ -45,7 +45,7 @@ all: modules ## build the modules (the default)
 
 .PHONY: deps
 deps: ## install and prepare everything that the targets need
-	$(DEPS) build-6.1 build-6.12 lab-6.1 lab-6.12 selftest style kunit user fuzz
+	$(DEPS) build-6.1 build-6.12 lab-6.1 lab-6.12 selftest style kunit user fuzz vmm
 
 .PHONY: modules
 modules: ## build kvm-ft.ko and the test modules to build/modules-KERNEL/
@@ -53,6 +53,11 @@ ifndef KDIR
 	@$(DEPS) build-$(KERNEL)
 endif
 	+@$(TESTING)/build-modules.sh $(BUILD_FOR) W=$(W) modules
+
+.PHONY: ftvmm
+ftvmm: ## build the reference VMM to build/ftvmm/ftvmm
+	@$(DEPS) vmm
+	+@$(MAKE) --no-print-directory -C userspace/ftvmm
 
 # T= names the tests to run: all by default.
 T ?=
@@ -78,9 +83,14 @@ unittest: ## run the unit tests of the test scripts (T="name...": only those)
 	$(TESTING)/run-unittests $(T)
 
 .PHONY: usertest
-usertest: ## run the engine's suites in user space, with sanitizers (T="suite.case": only those)
+usertest: ## run the engine's and ftvmm's suites in user space, with sanitizers (T="suite.case": only those)
 	@$(DEPS) user
+ifeq ($(filter virtqueue.%,$(T)),)
 	@$(MAKE) --no-print-directory -C $(TESTING)/replay run $(if $(T),T='$(T)')
+endif
+ifneq ($(filter virtqueue.%,$(or $(T),virtqueue.all)),)
+	@$(MAKE) --no-print-directory -C userspace/ftvmm test T='$(T:virtqueue.%=%)'
+endif
 
 SECONDS ?= 60
 
@@ -93,6 +103,11 @@ fuzz: ## fuzz the engine's decoders (SECONDS=60)
 labtest: modules ## test the lab itself, with emulated hosts (T="name...": only those)
 	@$(DEPS) lab-$(KERNEL)
 	$(TESTING)/lab/selftest --kernel $(KERNEL) $(T)
+
+.PHONY: vmmtest
+vmmtest: ftvmm ## test the reference VMM with Linux guests, on an emulated host (T="name...": only those)
+	@$(DEPS) lab-6.1 lab-6.12 lab-$(KERNEL)
+	$(TESTING)/vmm/vmmtest --kernel $(KERNEL) $(T)
 
 .PHONY: style
 style: ## check the sources: checkpatch, sparse, cppcheck and more (T="check...": only those)

@@ -32,6 +32,7 @@ usage()
 	  debug         the debug kernel: built from source, takes long
 	  user          compiler and libraries for user space
 	  fuzz          clang and libFuzzer
+	  vmm           compiler and libraries for ftvmm
 	  python        the interpreter that the test runners need
 
 	  --dry-run     say what would be done, and do nothing
@@ -338,6 +339,7 @@ prepare()
 	build-debug|lab-debug|debug) prepare_debug ;;
 	user) need_packages gcc make libc6-dev ;;
 	fuzz) need_packages clang libclang-rt-14-dev make ;;
+	vmm) need_packages gcc make libc6-dev acpica-tools liburing-dev ;;
 	python) need_packages python3 ;;
 	esac
 }
@@ -346,7 +348,7 @@ check_group()
 {
 	case $1 in
 	build-6.1|build-6.12|build-debug|lab-6.1|lab-6.12|lab-debug) ;;
-	source|selftest|style|kunit|debug|user|fuzz|python) ;;
+	source|selftest|style|kunit|debug|user|fuzz|vmm|python) ;;
 	*) die "no group $1 (see $0 --help)" ;;
 	esac
 }

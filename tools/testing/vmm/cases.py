@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tests of ftvmm: each boots a guest, on a host that is up, and looks at what it says."""
+
+import re
+
+# What a guest's kernel says if something is wrong with the machine.
+COMPLAINTS = re.compile(r"WARNING:|BUG:|Oops|Call Trace|cannot load|Firmware Bug|ACPI Error")
+
+
+class Failure(Exception):
+    """A test has found something wrong."""
+
+
+def expect(output, pattern):
+    """The match of a pattern that has to be in the output."""
+    match = re.search(pattern, output, re.MULTILINE)
+    if not match:
+        raise Failure(f"no line like {pattern!r} in the output")
+    return match
+
+
+def boots(host, guest):
+    """A stock kernel comes up, finds its clock, and powers off."""
+    output = host.run(guest, ["look", "sleep"])
+    expect(output, f"^kernel {re.escape(guest.release)}$")
+    expect(output, "^clocksource tsc$")
+    expect(output, r"^rtc \d+$")
+    slept = expect(output, r"^slept from ([\d.]+) to ([\d.]+)$")
+    if not 1.9 < float(slept[2]) - float(slept[1]) < 3:
+        raise Failure(f"a sleep of 2 s was not one: {slept[0]}")
+    expect(output, "the guest has powered off")
+    for flag in ("rdrand", "rdseed", "svm", "pmu", "xsaveopt", "kvmclock"):
+        if re.search(rf"^features.* {flag}\b", output, re.MULTILINE):
+            raise Failure(f"the guest has {flag}")
+
+
+def console_and_button(host, guest):
+    """What is typed arrives; SIGTERM presses the power button."""
+    output = host.run(guest, ["echo", "button"], on=[
+        ("say something", "echo hello there >&3"),
+        ("press the button", "kill -TERM $pid"),
+    ])
+    expect(output, "^you said <hello there>$")
+    expect(output, "^the button was pressed$")
+
+
+def virtio_console(host, guest):
+    """The virtio console prints and takes what is typed."""
+    output = host.run(guest, ["echo"], "--console virtio", on=[
+        ("say something", "echo hello there >&3")])
+    expect(output, "^you said <hello there>$")
+
+
+def disks(host, guest):
+    """What the guest writes is in the image, and the other way round."""
+    host.prepare("cd /tmp && truncate -s 32M a.img && head -c 4194304 /dev/urandom >b.img")
+    output = host.run(guest, ["random", "disks"],
+                      "--disk /tmp/a.img --disk /tmp/b.img,ro")
+    expect(output, "^hwrng virtio_rng.0 gave 64$")
+    expect(output, "^vda has what was written$")
+    expect(output, "^vda was discarded$")
+    _, sums = host.shell("sha256sum /tmp/a.img /tmp/b.img; rm /tmp/a.img /tmp/b.img")
+    image_a, image_b = (line.split()[0] for line in sums.splitlines())
+    expect(output, f"^vda is {image_a}")
+    expect(output, f"^vdb is 1 {image_b}")
+
+
+def network(host, guest):
+    """Packets go both ways, also many of them."""
+    host.prepare("/sbin/ip tuntap add tap0 mode tap vnet_hdr && "
+                 "/sbin/ip addr add 192.168.77.1/24 dev tap0 && /sbin/ip link set tap0 up && "
+                 "mkdir /tmp/www && head -c 4194304 /dev/urandom >/tmp/www/sent")
+    # A FIFO that is open for writing has no end, at which nc would close too early.
+    host.prepare("httpd -f -p 5001 -h /tmp/www </dev/null >/dev/null 2>&1 & echo $! >/tmp/httpd\n"
+                 "mkfifo /tmp/idle; nc -l -p 5002 <>/tmp/idle >/tmp/back 2>/dev/null &")
+    output = host.run(guest, ["net"], "--net tap=tap0,mac=52:54:00:ab:cd:ef")
+    expect(output, "^eth0 is 52:54:00:ab:cd:ef$")
+    expect(output, "3 packets received")
+    _, sums = host.shell("sha256sum /tmp/www/sent /tmp/back; /sbin/ip link del tap0; "
+                         "kill $(cat /tmp/httpd); rm -r /tmp/www /tmp/back /tmp/idle")
+    sent, back = (line.split()[0] for line in sums.splitlines()[:2])
+    expect(output, f"^received {sent}")
+    if sent != back:
+        raise Failure("what came back is not what was sent")
+
+
+def reboots(host, guest):
+    """A reset starts the guest again; SIGINT ends it."""
+    output = host.run(guest, ["reboot"], on=[
+        ("the guest starts again", "until [ $(grep -c '^rebooting' $out) = 2 ]; "
+                                   "do sleep 0.1; done; kill -INT $pid"),
+    ], done=False)
+    expect(output, "the guest was ended")
+
+
+def bad_arguments(host, guest):
+    """Each wrong command line is refused with a reason."""
+    kernel = host.files[guest.name][0]
+    for arguments, reason in (
+            ("", "no kernel to boot"),
+            ("--kernel /nowhere", "cannot read /nowhere: No such file"),
+            ("--kernel /etc/passwd", "is no bzImage"),
+            (f"--kernel {kernel} --memory 1M", "at least 32M are needed"),
+            (f"--kernel {kernel} --memory 12X", "a size such as"),
+            (f"--kernel {kernel} --memory 32M", "do not fit into the guest's RAM"),
+            (f"--kernel {kernel} --console tty", "it is serial, virtio or none"),
+            (f"--kernel {kernel} --disk /nowhere", "cannot open disk image /nowhere"),
+            (f"--kernel {kernel} --disk /dev/null", "neither a file nor a block device"),
+            (f"--kernel {kernel} --disk /x,rw", "only ro is known"),
+            (f"--kernel {kernel} --net mac=52:54:00:00:00:01", "it needs tap=NAME"),
+            (f"--kernel {kernel} --net tap=x,mac=01:00:00:00:00:00", "the first number even"),
+            (f"--kernel {kernel} --net tap=x,speed=9", "it is tap=NAME and mac=ADDRESS"),
+            (f"--kernel {kernel} --log /nowhere/log", "cannot write to /nowhere/log"),
+            (f"--kernel {kernel} --append '{'x' * 3000}'", "command line is longer"),
+            (f"--kernel {kernel} stray", "'stray' is not an option")):
+        status, output = host.shell(f"/root/ftvmm {arguments} </dev/null")
+        if status not in (1, 2) or reason not in output:
+            raise Failure(f"ftvmm {arguments}: status {status}, {output!r}")
+
+
+# (name, test, guest kernel, runs on each host kernel)
+TESTS = (
+    ("boots_6.12", boots, "6.12", True),
+    ("boots_6.1", boots, "6.1", True),
+    ("console_and_button", console_and_button, "6.12", False),
+    ("virtio_console", virtio_console, "6.12", False),
+    ("disks", disks, "6.12", False),
+    ("network", network, "6.1", False),
+    ("reboots", reboots, "6.12", False),
+    ("bad_arguments", bad_arguments, "6.12", False),
+)

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "disk.h"
+#include "message.h"
+
+/**
+ * struct request - one that the host works on
+ * @number: of disk_submit()
+ * @generation: likewise
+ * @size: bytes that must be done for it to be complete
+ * @written: what is written
+ * @events: what is read, ready to be posted
+ * @iov: the data in @events
+ */
+struct request {
+	uint32_t number;
+	uint32_t generation;
+	uint64_t size;
+	void *written;
+	struct event *events;
+	struct iovec iov[];
+};
+
+static struct disk_done *done_of(struct event *event)
+{
+	return (struct disk_done *)event->data;
+}
+
+static void free_request(struct request *r)
+{
+	struct event *next;
+
+	for (; r->events; r->events = next) {
+		next = r->events->next;
+		free(r->events);
+	}
+	free(r);
+}
+
+static struct event *new_event(struct disk *disk, const struct request *r, uint32_t room)
+{
+	struct event *event = event_new(disk->tag, sizeof(struct disk_done) + room);
+
+	if (!event)
+		return NULL;
+	event->size = sizeof(struct disk_done) + room;
+	*done_of(event) = (struct disk_done){
+		.request = r->number,
+		.generation = r->generation,
+	};
+	return event;
+}
+
+/* As many events as it takes for @size bytes; at least one. */
+static int add_events(struct disk *disk, struct request *r, uint64_t size)
+{
+	struct event **at = &r->events;
+	uint64_t offset = 0;
+	int n = 0;
+
+	do {
+		uint32_t room = size - offset < DISK_CHUNK ? size - offset : DISK_CHUNK;
+		struct event *event = new_event(disk, r, room);
+
+		if (!event)
+			return -ENOMEM;
+		done_of(event)->offset = offset;
+		offset += room;
+		done_of(event)->last = offset == size;
+		r->iov[n++] = (struct iovec){ done_of(event)->data, room };
+		*at = event;
+		at = &event->next;
+	} while (offset < size);
+	return n;
+}
+
+static void prepare(struct io_uring_sqe *sqe, struct disk *disk, struct request *r,
+		    enum disk_operation operation, uint64_t offset, int buffers)
+{
+	switch (operation) {
+	case DISK_READ:
+		io_uring_prep_readv(sqe, disk->fd, r->iov, buffers, offset);
+		break;
+	case DISK_WRITE:
+		io_uring_prep_write(sqe, disk->fd, r->written, r->size, offset);
+		break;
+	case DISK_FLUSH:
+		io_uring_prep_fsync(sqe, disk->fd, IORING_FSYNC_DATASYNC);
+		break;
+	case DISK_DISCARD:
+		io_uring_prep_fallocate(sqe, disk->fd,
+					FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					offset, r->size);
+		break;
+	case DISK_ZERO:
+		io_uring_prep_fallocate(sqe, disk->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+					offset, r->size);
+		break;
+	}
+	io_uring_sqe_set_data(sqe, r);
+	/* Only reading and writing return how much was done. */
+	if (operation != DISK_READ && operation != DISK_WRITE)
+		r->size = 0;
+}
+
+int disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
+		enum disk_operation operation, uint64_t offset, uint64_t size, void *data)
+{
+	uint64_t to_read = operation == DISK_READ ? size : 0;
+	struct io_uring_sqe *sqe;
+	struct request *r;
+	int buffers, err = -EAGAIN;
+
+	r = malloc(sizeof(*r) + (to_read / DISK_CHUNK + 1) * sizeof(r->iov[0]));
+	if (!r)
+		return -ENOMEM;
+	*r = (struct request){
+		.number = request,
+		.generation = generation,
+		.size = size,
+		.written = data,
+	};
+	buffers = add_events(disk, r, to_read);
+	if (buffers < 0) {
+		err = buffers;
+		goto free;
+	}
+	sqe = io_uring_get_sqe(&disk->ring);
+	if (!sqe)
+		goto free;
+	prepare(sqe, disk, r, operation, offset, buffers);
+	io_uring_submit(&disk->ring);
+	return 0;
+free:
+	free_request(r);
+	return err;
+}
+
+/* An error is told in one event, without data. */
+static void complete(struct disk *disk, struct request *r, int result)
+{
+	struct event *events = r->events;
+
+	if (result >= 0 && (uint64_t)result != r->size)
+		result = -EIO;
+	if (result < 0) {
+		struct event *rest = events->next;
+
+		events->next = NULL;
+		events->size = sizeof(struct disk_done);
+		done_of(events)->error = -result;
+		done_of(events)->last = 1;
+		r->events = rest;
+		info("disk %u: request failed: %s", disk->tag & 0xff, strerror(-result));
+	} else {
+		r->events = NULL;
+	}
+	inputs_post(events);
+	free(r->written);
+	free_request(r);
+}
+
+static void on_completed(void *owner)
+{
+	struct disk *disk = owner;
+	struct io_uring_cqe *cqe;
+	uint64_t count;
+
+	if (read(disk->completed.fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		complain("cannot read an eventfd: %s", strerror(errno));
+	while (!io_uring_peek_cqe(&disk->ring, &cqe)) {
+		struct request *r = io_uring_cqe_get_data(cqe);
+		int result = cqe->res;
+
+		io_uring_cqe_seen(&disk->ring, cqe);
+		complete(disk, r, result);
+	}
+}
+
+static int find_size(struct disk *disk, const char *path)
+{
+	struct stat info;
+
+	if (fstat(disk->fd, &info))
+		return complain("cannot look at %s: %s", path, strerror(errno));
+	if (S_ISREG(info.st_mode))
+		disk->size = info.st_size;
+	else if (!S_ISBLK(info.st_mode) || ioctl(disk->fd, BLKGETSIZE64, &disk->size))
+		return complain("%s is neither a file nor a block device", path);
+	disk->size -= disk->size % DISK_SECTOR;
+	if (!disk->size)
+		return complain("disk image %s is empty: make one with truncate -s SIZE", path);
+	return 0;
+}
+
+static int open_image(struct disk *disk, const char *path)
+{
+	int flags = disk->read_only ? O_RDONLY : O_RDWR;
+
+	disk->fd = open(path, flags | O_CLOEXEC);
+	if (disk->fd < 0)
+		return complain("cannot open disk image %s: %s%s", path, strerror(errno),
+				errno == EACCES || errno == EROFS ? " (or say ,ro)" : "");
+	if (flock(disk->fd, (disk->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
+		return complain("disk image %s is in use by another guest", path);
+	return find_size(disk, path);
+}
+
+int disk_open(struct disk *disk, const char *path, bool read_only, struct loop *loop,
+	      uint32_t tag)
+{
+	int err;
+
+	*disk = (struct disk){
+		.fd = -1,
+		.read_only = read_only,
+		.tag = tag,
+		.ring.ring_fd = -1,
+		.completed = {
+			.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+			.ready = on_completed,
+			.owner = disk,
+		},
+	};
+	if (open_image(disk, path))
+		return -1;
+	err = io_uring_queue_init(DISK_REQUESTS, &disk->ring, 0);
+	if (!err)
+		err = io_uring_register_eventfd(&disk->ring, disk->completed.fd);
+	if (err)
+		return complain("cannot use io_uring (%s): kernel.io_uring_disabled must be 0",
+				strerror(-err));
+	return loop_watch(loop, &disk->completed);
+}
+
+void disk_close(struct disk *disk)
+{
+	if (disk->ring.ring_fd >= 0)
+		io_uring_queue_exit(&disk->ring);
+	if (disk->fd >= 0)
+		close(disk->fd);
+	if (disk->completed.fd >= 0)
+		close(disk->completed.fd);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A raw disk image: the back end of virtio-blk.  Requests go to the host's kernel
+ * through io_uring, and come back as events.
+ *
+ * Guest memory is never a target or a source of I/O: what is written was copied
+ * before, and what is read arrives in events.  So it does not matter when exactly
+ * the host reads or writes.
+ */
+#ifndef FTVMM_DISK_H
+#define FTVMM_DISK_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inputs.h"
+#include "loop.h"
+
+#define DISK_SECTOR	512
+#define DISK_REQUESTS	256	/* at a time */
+
+enum disk_operation {
+	DISK_READ,
+	DISK_WRITE,
+	DISK_FLUSH,
+	DISK_DISCARD,
+	DISK_ZERO,		/* what is read there after is zeros */
+};
+
+/**
+ * struct disk_done - the data of an event of INPUT_DISK
+ * @request: the number that disk_submit() was called with
+ * @generation: likewise
+ * @error: 0, or a positive errno; then there is no @data
+ * @offset: of @data in what was read
+ * @last: no more events of this request follow
+ * @pad: 0
+ * @data: what was read; its size is that of the rest of the event
+ */
+struct disk_done {
+	uint32_t request;
+	uint32_t generation;
+	uint32_t error;
+	uint32_t offset;
+	uint32_t last;
+	uint32_t pad;
+	uint8_t data[];
+};
+
+/* The most that is read in one event. */
+#define DISK_CHUNK	(INPUT_MAX - sizeof(struct disk_done))
+
+/**
+ * struct disk - an image
+ * @fd: its descriptor
+ * @size: in bytes
+ * @read_only: it cannot be written to
+ * @tag: of the events
+ * @ring: filled by the vCPU's thread, emptied by the main loop
+ * @completed: an eventfd, in the main loop
+ */
+struct disk {
+	int fd;
+	uint64_t size;
+	bool read_only;
+	uint32_t tag;
+	struct io_uring ring;
+	struct watch completed;
+};
+
+/**
+ * disk_open() - open an image
+ * @disk: must stay
+ * @path: a file or block device; its size is rounded down to sectors
+ * @read_only: do not write to it
+ * @loop: the main loop
+ * @tag: of the events
+ *
+ * The image is locked, so that no other VMM of this kind uses it, too.
+ *
+ * Return: 0, or -1 with the reason told.
+ */
+int disk_open(struct disk *disk, const char *path, bool read_only, struct loop *loop,
+	      uint32_t tag);
+
+void disk_close(struct disk *disk);
+
+/**
+ * disk_submit() - begin a request
+ * @disk: the image
+ * @request: a number for it
+ * @generation: likewise
+ * @operation: what to do
+ * @offset: in bytes; not for a flush
+ * @size: in bytes; at most INT_MAX for reading and writing
+ * @data: what to write, malloc()ed, freed when it is done; else NULL
+ *
+ * The vCPU's thread.
+ *
+ * Return: 0, or a negative errno: nothing was begun then, and @data is the caller's.
+ */
+int disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
+		enum disk_operation operation, uint64_t offset, uint64_t size, void *data);
+
+#endif

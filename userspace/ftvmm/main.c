@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ftvmm, the reference VMM of kvm-ft: a small machine for one Linux guest.
+ * Documentation/vmm.rst is the guide to it.
+ */
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "boot.h"
+#include "inputs.h"
+#include "loop.h"
+#include "message.h"
+#include "options.h"
+#include "pci.h"
+#include "power.h"
+#include "rtc.h"
+#include "serial.h"
+#include "terminal.h"
+#include "vcpu.h"
+#include "virtio_blk.h"
+#include "virtio_console.h"
+#include "virtio_net.h"
+#include "virtio_rng.h"
+#include "tap.h"
+#include "vm.h"
+
+/**
+ * struct machine - everything
+ * @options: what the user wants
+ * @loop: the main loop
+ * @signals: that end the guest
+ * @ended: the vCPU's thread has
+ * @button: was pressed already
+ * @terminal: our standard input and output
+ * @vm: KVM's part
+ * @vcpu: the vCPU
+ * @boot: what is booted
+ * @serial: ttyS0
+ * @rtc: the clock
+ * @power: the switches
+ * @pci: the bus
+ * @console: hvc0, if that is what the terminal is
+ * @rng: random numbers
+ * @blk: disks
+ * @disks: how many are open
+ * @net: network devices
+ * @nets: how many are open
+ */
+struct machine {
+	struct options options;
+	struct loop loop;
+	struct watch signals;
+	struct watch ended;
+	bool button;
+	struct terminal terminal;
+	struct vm vm;
+	struct vcpu vcpu;
+	struct boot boot;
+	struct serial serial;
+	struct rtc rtc;
+	struct power power;
+	struct pci pci;
+	struct virtio_console console;
+	struct virtio_rng rng;
+	struct virtio_blk blk[DISKS_MAX];
+	unsigned int disks;
+	struct virtio_net net[NICS_MAX];
+	unsigned int nets;
+};
+
+static void quit(void *owner)
+{
+	struct machine *m = owner;
+
+	m->loop.done = true;
+}
+
+static void on_signal(void *owner)
+{
+	struct machine *m = owner;
+	struct signalfd_siginfo what;
+
+	if (read(m->signals.fd, &what, sizeof(what)) != sizeof(what))
+		return;
+	if (what.ssi_signo == SIGTERM && !m->button) {
+		info("the power button is pressed");
+		m->button = true;
+		power_press_button();
+	} else {
+		m->loop.done = true;
+	}
+}
+
+static int watch_signals(struct machine *m)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	m->signals = (struct watch){
+		.fd = signalfd(-1, &set, SFD_CLOEXEC),
+		.ready = on_signal,
+		.owner = m,
+	};
+	if (m->signals.fd < 0)
+		return complain("cannot take signals: %s", strerror(errno));
+	return loop_watch(&m->loop, &m->signals);
+}
+
+static int open_disks(struct machine *m)
+{
+	struct options *o = &m->options;
+	unsigned int i;
+
+	for (i = 0; i < o->disks; i++) {
+		struct virtio_blk *blk = &m->blk[m->disks++];
+
+		if (disk_open(&blk->disk, o->disk[i].path, o->disk[i].read_only, &m->loop,
+			      INPUT_TAG(INPUT_DISK, i)) ||
+		    virtio_blk_open(blk, &m->pci, i))
+			return -1;
+	}
+	return 0;
+}
+
+static int open_nets(struct machine *m)
+{
+	struct options *o = &m->options;
+	unsigned int i;
+
+	for (i = 0; i < o->nets; i++) {
+		int tap = tap_open(o->net[i].tap);
+
+		if (tap < 0 || virtio_net_open(&m->net[m->nets++], &m->pci, &m->loop, i, tap,
+					       o->net[i].mac))
+			return -1;
+	}
+	return 0;
+}
+
+static int open_terminal(struct machine *m)
+{
+	uint32_t kind = m->options.console == CONSOLE_VIRTIO ? INPUT_CONSOLE : INPUT_SERIAL;
+
+	if (m->options.console == CONSOLE_NONE)
+		return 0;
+	m->terminal.quit = quit;
+	m->terminal.owner = m;
+	return terminal_open(&m->terminal, &m->loop, INPUT_TAG(kind, 0));
+}
+
+/* The order is that of the slots on the PCI bus. */
+static int open_devices(struct machine *m)
+{
+	enum console console = m->options.console;
+
+	serial_open(&m->serial, &m->vm, console == CONSOLE_SERIAL ? &m->terminal : NULL);
+	rtc_open(&m->rtc, &m->vm);
+	power_open(&m->power, &m->vcpu);
+	pci_open(&m->pci, &m->vm);
+	if (virtio_rng_open(&m->rng, &m->pci))
+		return -1;
+	if (console == CONSOLE_VIRTIO && virtio_console_open(&m->console, &m->pci, &m->terminal))
+		return -1;
+	if (open_disks(m) || open_nets(m))
+		return -1;
+	return open_terminal(m);
+}
+
+static int set_up(struct machine *m)
+{
+	static const char *const consoles[] = {
+		[CONSOLE_SERIAL] = "ttyS0",
+		[CONSOLE_VIRTIO] = "hvc0",
+		[CONSOLE_NONE] = NULL,
+	};
+	struct options *o = &m->options;
+
+	if (boot_open(&m->boot, o->kernel, o->initrd) || vm_open(&m->vm, o->memory) ||
+	    vcpu_open(&m->vcpu, &m->vm, boot_load, &m->boot))
+		return -1;
+	m->boot.vcpu = &m->vcpu;
+	if (boot_set_command_line(&m->boot, o->append, consoles[o->console]))
+		return -1;
+	if (loop_open(&m->loop) || watch_signals(m))
+		return -1;
+	m->ended = (struct watch){ .fd = m->vcpu.ended, .ready = quit, .owner = m };
+	if (loop_watch(&m->loop, &m->ended))
+		return -1;
+	return open_devices(m);
+}
+
+static int run(struct machine *m)
+{
+	int failed;
+
+	if (vcpu_start(&m->vcpu))
+		return 1;
+	failed = loop_run(&m->loop);
+	switch (vcpu_stop(&m->vcpu)) {
+	case VCPU_POWERED_OFF:
+		info("the guest has powered off");
+		break;
+	case VCPU_STOPPED:
+		info("the guest was ended");
+		break;
+	default:
+		failed = 1;
+	}
+	return failed ? 1 : 0;
+}
+
+static void tear_down(struct machine *m)
+{
+	unsigned int i;
+
+	terminal_close(&m->terminal);
+	for (i = 0; i < m->disks; i++)
+		disk_close(&m->blk[i].disk);
+	for (i = 0; i < m->nets; i++)
+		virtio_net_close(&m->net[i]);
+	vcpu_close(&m->vcpu);
+	vm_close(&m->vm);
+	boot_close(&m->boot);
+	loop_close(&m->loop);
+	if (m->signals.fd >= 0)
+		close(m->signals.fd);
+}
+
+int main(int argc, char **argv)
+{
+	static struct machine m = {
+		.loop.epoll = -1,
+		.signals.fd = -1,
+		.vm = { .kvm = -1, .fd = -1 },
+		.vcpu = { .fd = -1, .ended = -1, .run = (void *)-1 },
+	};
+	int status = options_parse(&m.options, argc, argv);
+
+	if (status)
+		return status < 0 ? 2 : 0;
+	if (message_open(m.options.name, m.options.log)) {
+		complain("cannot write to %s: %s", m.options.log, strerror(errno));
+		return 1;
+	}
+	status = set_up(&m) ? 1 : run(&m);
+	tear_down(&m);
+	return status;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The guest's RAM, and the map of its physical address space. */
+#ifndef FTVMM_MEMORY_H
+#define FTVMM_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MEMORY_GAP	0xc0000000ull	/* no RAM from here ... */
+#define MEMORY_HIGH	0x100000000ull	/* ... to here */
+#define MEMORY_MIN	(32ull << 20)
+#define MEMORY_MAX	0x10000000000ull
+
+/* In the gap; PCI's window is also in dsdt.asl. */
+#define PCI_WINDOW	0xd0000000ull
+#define PCI_WINDOW_END	0xe0000000ull
+#define IOAPIC_ADDRESS	0xfec00000ull
+#define LAPIC_ADDRESS	0xfee00000ull
+
+/**
+ * struct memory - all of the guest's RAM, one mapping
+ * @base: where it is mapped
+ * @size: bytes
+ * @low: of them below the gap; those above it follow
+ */
+struct memory {
+	uint8_t *base;
+	uint64_t size;
+	uint64_t low;
+};
+
+/**
+ * memory_open() - allocate the RAM
+ * @m: the memory
+ * @size: bytes, a multiple of 2 MiB, MEMORY_MIN to MEMORY_MAX
+ *
+ * Return: 0, or -1 with the reason told.
+ */
+int memory_open(struct memory *m, uint64_t size);
+
+void memory_close(struct memory *m);
+
+/**
+ * memory_at() - where a range of guest physical addresses is mapped
+ * @m: the memory
+ * @gpa: its first
+ * @size: bytes
+ *
+ * Return: the address, or NULL if not all of the range is RAM.
+ */
+void *memory_at(const struct memory *m, uint64_t gpa, uint64_t size);
+
+#endif

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "message.h"
+#include "options.h"
+
+#define VERSION		"0.1.0"
+#define MEMORY_DEFAULT	(512ull << 20)
+#define MEMORY_UNIT	(2ull << 20)
+
+static const char help[] =
+"usage: ftvmm --kernel FILE [OPTION]...\n"
+"\n"
+"Run a Linux guest under KVM, with one vCPU and no firmware.\n"
+"\n"
+"  -k, --kernel FILE     the guest's kernel: a bzImage, such as /boot/vmlinuz-*\n"
+"  -i, --initrd FILE     its initial RAM disk\n"
+"  -a, --append WORDS    for its command line\n"
+"  -m, --memory SIZE     of its RAM: MiB, or with K, M or G (512M)\n"
+"  -d, --disk FILE[,ro]  a raw disk image or block device, or one that is only\n"
+"                        read; the guest's vda, vdb, ... Up to 8\n"
+"      --net tap=NAME[,mac=ADDRESS]\n"
+"                        a network device, on the host's tap device. Up to 4\n"
+"      --console TYPE    what the terminal is: 'serial', the guest's ttyS0 (the\n"
+"                        default), 'virtio', its hvc0, or 'none'. Ctrl-A x ends\n"
+"                        the guest, Ctrl-A Ctrl-A is one Ctrl-A for the guest\n"
+"  -n, --name NAME       of the guest, in messages (ftvmm)\n"
+"      --log FILE        append messages to a file, instead of stderr\n"
+"  -h, --help            this text\n"
+"  -V, --version\n"
+"\n"
+"SIGTERM presses the guest's power button, once; a second one, or SIGINT, ends\n"
+"it at once. When the guest resets itself, it starts again.\n"
+"\n"
+"Exit status: 0 when the guest was powered off or ended, 1 after an error, 2 if\n"
+"the command line is wrong.\n";
+
+enum {
+	OPT_CONSOLE = 256,
+	OPT_LOG,
+	OPT_NET,
+};
+
+static const struct option table[] = {
+	{ "kernel", required_argument, NULL, 'k' },
+	{ "initrd", required_argument, NULL, 'i' },
+	{ "append", required_argument, NULL, 'a' },
+	{ "memory", required_argument, NULL, 'm' },
+	{ "disk", required_argument, NULL, 'd' },
+	{ "net", required_argument, NULL, OPT_NET },
+	{ "console", required_argument, NULL, OPT_CONSOLE },
+	{ "name", required_argument, NULL, 'n' },
+	{ "log", required_argument, NULL, OPT_LOG },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 }
+};
+
+static int parse_memory(struct options *options, const char *text)
+{
+	unsigned int shift = 20;
+	char *end;
+	unsigned long long size;
+
+	errno = 0;
+	size = strtoull(text, &end, 10);
+	if (*end && strchr("kK", *end))
+		shift = 10;
+	else if (*end && strchr("gG", *end))
+		shift = 30;
+	else if (*end && !strchr("mM", *end))
+		shift = 64;
+	if (*end)
+		end++;
+	if (errno || end == text || *end || shift == 64 || size > MEMORY_MAX >> shift)
+		return complain("--memory %s: a size such as 512M or 4G, up to %lluG", text,
+				MEMORY_MAX >> 30);
+	options->memory = (size << shift) / MEMORY_UNIT * MEMORY_UNIT;
+	if (options->memory < MEMORY_MIN)
+		return complain("--memory %s: at least %lluM are needed", text, MEMORY_MIN >> 20);
+	return 0;
+}
+
+static int parse_console(struct options *options, const char *text)
+{
+	if (!strcmp(text, "serial"))
+		options->console = CONSOLE_SERIAL;
+	else if (!strcmp(text, "virtio"))
+		options->console = CONSOLE_VIRTIO;
+	else if (!strcmp(text, "none"))
+		options->console = CONSOLE_NONE;
+	else
+		return complain("--console %s: it is serial, virtio or none", text);
+	return 0;
+}
+
+static int parse_disk(struct options *options, char *text)
+{
+	struct disk_option *disk = &options->disk[options->disks];
+	char *comma = strrchr(text, ',');
+
+	if (options->disks == DISKS_MAX)
+		return complain("--disk %s: there can be %d disks", text, DISKS_MAX);
+	disk->path = text;
+	if (comma && !strcmp(comma, ",ro")) {
+		disk->read_only = true;
+		*comma = '\0';
+	} else if (comma) {
+		return complain("--disk %s: after the comma, only ro is known", text);
+	}
+	options->disks++;
+	return 0;
+}
+
+/* Six numbers; the address must be one of a single device. */
+static int parse_mac(uint8_t *mac, const char *text)
+{
+	int end = 0;
+
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
+		   &mac[3], &mac[4], &mac[5], &end) != 6 || text[end] || (mac[0] & 1))
+		return complain("--net mac=%s: like 52:54:00:12:34:56, the first number even",
+				text);
+	return 0;
+}
+
+static int parse_net(struct options *options, char *text)
+{
+	struct net_option *net = &options->net[options->nets];
+	const uint8_t mac[] = { 0x52, 0x54, 0x00, 0xf7, 0x00, options->nets + 1 };
+	enum { TAP, MAC };
+	static char *const keys[] = { [TAP] = "tap", [MAC] = "mac", NULL };
+	char *value;
+
+	if (options->nets == NICS_MAX)
+		return complain("--net %s: there can be %d network devices", text, NICS_MAX);
+	memcpy(net->mac, mac, sizeof(mac));
+	while (*text) {
+		switch (getsubopt(&text, keys, &value)) {
+		case TAP:
+			net->tap = value;
+			break;
+		case MAC:
+			if (parse_mac(net->mac, value ?: ""))
+				return -1;
+			break;
+		default:
+			return complain("--net %s: it is tap=NAME and mac=ADDRESS", value);
+		}
+	}
+	if (!net->tap)
+		return complain("--net: it needs tap=NAME, the host's tap device");
+	options->nets++;
+	return 0;
+}
+
+static int take(struct options *options, int option, char *value)
+{
+	switch (option) {
+	case 'k':
+		options->kernel = value;
+		return 0;
+	case 'i':
+		options->initrd = value;
+		return 0;
+	case 'a':
+		options->append = value;
+		return 0;
+	case 'm':
+		return parse_memory(options, value);
+	case 'n':
+		options->name = value;
+		return 0;
+	case 'd':
+		return parse_disk(options, value);
+	case OPT_NET:
+		return parse_net(options, value);
+	case OPT_CONSOLE:
+		return parse_console(options, value);
+	case OPT_LOG:
+		options->log = value;
+		return 0;
+	case 'h':
+		fputs(help, stdout);
+		return 1;
+	case 'V':
+		puts("ftvmm " VERSION);
+		return 1;
+	default:
+		return complain("see ftvmm --help");	/* getopt has told what is wrong */
+	}
+}
+
+int options_parse(struct options *options, int argc, char **argv)
+{
+	int option, done;
+
+	*options = (struct options){ .name = "ftvmm", .append = "", .memory = MEMORY_DEFAULT };
+	while ((option = getopt_long(argc, argv, "k:i:a:m:d:n:hV", table, NULL)) != -1) {
+		done = take(options, option, optarg);
+		if (done)
+			return done;
+	}
+	if (optind < argc)
+		return complain("'%s' is not an option: see ftvmm --help", argv[optind]);
+	if (!options->kernel)
+		return complain("no kernel to boot: give one with --kernel, see ftvmm --help");
+	return 0;
+}

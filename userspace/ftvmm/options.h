@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The command line. */
+#ifndef FTVMM_OPTIONS_H
+#define FTVMM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where the guest's console is. */
+enum console {
+	CONSOLE_SERIAL,
+	CONSOLE_VIRTIO,
+	CONSOLE_NONE,
+};
+
+#define DISKS_MAX	8
+#define NICS_MAX	4
+
+/**
+ * struct disk_option - a disk
+ * @path: of its image
+ * @read_only: it must not be written to
+ */
+struct disk_option {
+	const char *path;
+	bool read_only;
+};
+
+/**
+ * struct net_option - a network device
+ * @tap: name of the host's device
+ * @mac: the guest's address
+ */
+struct net_option {
+	const char *tap;
+	uint8_t mac[6];
+};
+
+/**
+ * struct options - what the user wants
+ * @name: of the guest
+ * @kernel: path of a bzImage
+ * @initrd: path, or NULL
+ * @append: words for the kernel's command line; may be empty
+ * @log: file for messages, or NULL
+ * @memory: bytes
+ * @console: what standard input and output are connected to
+ * @disk: in the guest vda, vdb, ...
+ * @disks: how many
+ * @net: network devices
+ * @nets: how many
+ */
+struct options {
+	const char *name;
+	const char *kernel;
+	const char *initrd;
+	const char *append;
+	const char *log;
+	uint64_t memory;
+	enum console console;
+	struct disk_option disk[DISKS_MAX];
+	unsigned int disks;
+	struct net_option net[NICS_MAX];
+	unsigned int nets;
+};
+
+/**
+ * options_parse() - read the command line
+ * @options: the result
+ * @argc: of main()
+ * @argv: of main()
+ *
+ * Return: 0 to go on; 1 if all was said and done (--help); -1 if it is wrong,
+ * with the reason told.
+ */
+int options_parse(struct options *options, int argc, char **argv);
+
+#endif

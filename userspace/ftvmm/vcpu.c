@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cpuid.h"
+#include "inputs.h"
+#include "message.h"
+#include "vcpu.h"
+
+#define KICK	SIGUSR1
+
+static int collect(void *device)
+{
+	struct vcpu *vcpu = device;
+
+	return vcpu_state_get(vcpu->vm->kvm, vcpu->fd, &vcpu->state);
+}
+
+static int restored(void *device)
+{
+	struct vcpu *vcpu = device;
+
+	return vcpu_state_set(vcpu->fd, &vcpu->state);
+}
+
+/* Only there so that the signal ends KVM_RUN. */
+static void on_kick(int number)
+{
+	(void)number;
+}
+
+/*
+ * Makes KVM_RUN, the running one or the next, return; the guest is between two
+ * instructions then, what it read or wrote before is complete.
+ */
+static void kick(void *data)
+{
+	struct vcpu *vcpu = data;
+
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(vcpu->thread, KICK);
+}
+
+int vcpu_open(struct vcpu *vcpu, struct vm *vm, int (*boot)(void *data), void *boot_data)
+{
+	struct sigaction action = { .sa_handler = on_kick };
+
+	*vcpu = (struct vcpu){
+		.vm = vm,
+		.fd = -1,
+		.run = MAP_FAILED,
+		.ended = -1,
+		.boot = boot,
+		.boot_data = boot_data,
+		.saved = {
+			.name = "vcpu",
+			.data = &vcpu->state,
+			.size = sizeof(vcpu->state),
+			.collect = collect,
+			.restored = restored,
+			.device = vcpu,
+		},
+	};
+	vcpu->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
+	vcpu->run_size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (vcpu->ended < 0 || vcpu->fd < 0 || vcpu->run_size < 0)
+		return complain("cannot create the vCPU: %s", strerror(errno));
+	vcpu->run = mmap(NULL, vcpu->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED)
+		return complain("cannot map the vCPU: %s", strerror(errno));
+	if (sigaction(KICK, &action, NULL))
+		return complain("cannot handle a signal: %s", strerror(errno));
+	if (cpuid_set(vm->kvm, vcpu->fd))
+		return -1;
+	inputs_set_kick(kick, vcpu);
+	state_add(&vcpu->saved);
+	return 0;
+}
+
+void vcpu_close(struct vcpu *vcpu)
+{
+	if (vcpu->run != MAP_FAILED)
+		munmap(vcpu->run, vcpu->run_size);
+	if (vcpu->fd >= 0)
+		close(vcpu->fd);
+	if (vcpu->ended >= 0)
+		close(vcpu->ended);
+}
+
+unsigned int vcpu_tsc_khz(const struct vcpu *vcpu)
+{
+	int khz = ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0);
+
+	return khz > 0 ? khz : 0;
+}
+
+void vcpu_power_off(struct vcpu *vcpu)
+{
+	vcpu->end = VCPU_POWERED_OFF;
+}
+
+void vcpu_reset(struct vcpu *vcpu)
+{
+	vcpu->reset = true;
+}
+
+static void do_port(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	unsigned int size = run->io.size;
+	uint32_t i;
+
+	for (i = 0; i < run->io.count; i++, data += size) {
+		uint64_t value = 0;
+
+		if (run->io.direction == KVM_EXIT_IO_IN) {
+			value = bus_read(&vcpu->vm->ports, run->io.port, size);
+			memcpy(data, &value, size);
+		} else {
+			memcpy(&value, data, size);
+			bus_write(&vcpu->vm->ports, run->io.port, size, value);
+		}
+	}
+}
+
+static void do_address(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	unsigned int size = run->mmio.len;
+	uint64_t value = 0;
+
+	if (run->mmio.is_write) {
+		memcpy(&value, run->mmio.data, size);
+		bus_write(&vcpu->vm->addresses, run->mmio.phys_addr, size, value);
+	} else {
+		value = bus_read(&vcpu->vm->addresses, run->mmio.phys_addr, size);
+		memcpy(run->mmio.data, &value, size);
+	}
+}
+
+static enum vcpu_end fail(struct vcpu *vcpu)
+{
+	struct kvm_regs regs = { 0 };
+	struct kvm_run *run = vcpu->run;
+
+	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
+	complain("KVM cannot run the guest on: exit reason %u (%#llx) at RIP %#llx, RSP %#llx",
+		 run->exit_reason, run->hw.hardware_exit_reason, regs.rip, regs.rsp);
+	return VCPU_FAILED;
+}
+
+/* All devices and registers as they were at the start, and the kernel loaded anew. */
+static void reset(struct vcpu *vcpu)
+{
+	info("the guest starts again");
+	vcpu->reset = false;
+	inputs_drop();
+	if (state_restore() || vcpu->boot(vcpu->boot_data))
+		vcpu->end = VCPU_FAILED;
+}
+
+static void handle_exit(struct vcpu *vcpu)
+{
+	switch (vcpu->run->exit_reason) {
+	case KVM_EXIT_IO:
+		do_port(vcpu);
+		break;
+	case KVM_EXIT_MMIO:
+		do_address(vcpu);
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		info("the guest had a triple fault");
+		vcpu->reset = true;
+		break;
+	case KVM_EXIT_INTR:
+		break;
+	default:
+		vcpu->end = fail(vcpu);
+	}
+}
+
+/* What the guest read or wrote last is complete only when KVM_RUN was called again. */
+static void finish_instruction(struct vcpu *vcpu)
+{
+	vcpu->run->immediate_exit = 1;
+	ioctl(vcpu->fd, KVM_RUN, 0);
+	vcpu->run->immediate_exit = 0;
+}
+
+static void run_once(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
+		handle_exit(vcpu);
+	} else if (errno == EINTR || errno == EAGAIN) {
+		/* First, so that a kick from now on is not lost. */
+		__atomic_store_n(&run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+		inputs_apply();
+	} else {
+		complain("cannot run the guest: %s", strerror(errno));
+		vcpu->end = VCPU_FAILED;
+	}
+	if (vcpu->reset) {
+		finish_instruction(vcpu);
+		reset(vcpu);
+	}
+}
+
+static void *run_thread(void *data)
+{
+	struct vcpu *vcpu = data;
+	uint64_t one = 1;
+
+	while (vcpu->end == VCPU_RUNS) {
+		run_once(vcpu);
+		if (__atomic_load_n(&vcpu->stop, __ATOMIC_SEQ_CST) && vcpu->end == VCPU_RUNS)
+			vcpu->end = VCPU_STOPPED;
+	}
+	if (write(vcpu->ended, &one, sizeof(one)) != sizeof(one))
+		complain("cannot tell that the vCPU has ended: %s", strerror(errno));
+	return NULL;
+}
+
+int vcpu_start(struct vcpu *vcpu)
+{
+	sigset_t all, old;
+	int err;
+
+	if (state_keep() || vcpu->boot(vcpu->boot_data))
+		return -1;
+	/* Signals are for the main loop, but for the kick. */
+	sigfillset(&all);
+	sigdelset(&all, KICK);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&vcpu->thread, NULL, run_thread, vcpu);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err)
+		return complain("cannot start the vCPU's thread: %s", strerror(err));
+	vcpu->started = true;
+	pthread_setname_np(vcpu->thread, "vcpu0");
+	return 0;
+}
+
+enum vcpu_end vcpu_stop(struct vcpu *vcpu)
+{
+	if (vcpu->started) {
+		__atomic_store_n(&vcpu->stop, true, __ATOMIC_SEQ_CST);
+		kick(vcpu);
+		pthread_join(vcpu->thread, NULL);
+		vcpu->started = false;
+	}
+	return vcpu->end;
+}

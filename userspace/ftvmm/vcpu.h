@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The vCPU and its thread.
+ *
+ * All that the guest can see belongs to this thread: it alone touches guest memory
+ * and the state of devices, and only while the guest stands still.  The main loop
+ * has the host's side: it posts events (inputs.h) and kicks.
+ */
+#ifndef FTVMM_VCPU_H
+#define FTVMM_VCPU_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vcpu_state.h"
+#include "vm.h"
+
+/* How the guest's run has ended. */
+enum vcpu_end {
+	VCPU_RUNS,
+	VCPU_POWERED_OFF,
+	VCPU_STOPPED,		/* by vcpu_stop() */
+	VCPU_FAILED,		/* the reason was told */
+};
+
+/**
+ * struct vcpu - the vCPU
+ * @vm: its machine
+ * @fd: descriptor
+ * @run: shared with KVM
+ * @run_size: its size
+ * @thread: that runs it
+ * @started: there is a thread
+ * @stop: asked to end
+ * @reset: the guest has asked for a reset
+ * @end: how it has ended; set before @ended
+ * @ended: eventfd, readable when the thread has ended
+ * @boot: sets registers and memory up for the first instruction
+ * @boot_data: for @boot
+ * @state: saved
+ * @saved: its place in the list
+ */
+struct vcpu {
+	struct vm *vm;
+	int fd;
+	struct kvm_run *run;
+	int run_size;
+	pthread_t thread;
+	bool started;
+	bool stop;
+	bool reset;
+	enum vcpu_end end;
+	int ended;
+	int (*boot)(void *data);
+	void *boot_data;
+	struct vcpu_state state;
+	struct state saved;
+};
+
+/**
+ * vcpu_open() - create the vCPU
+ * @vcpu: the vCPU
+ * @vm: its machine
+ * @boot: sets registers and memory up for the first instruction, at start and
+ *	at each reset; returns 0, or -1 with the reason told
+ * @boot_data: for @boot
+ *
+ * Return: 0, or -1 with the reason told; vcpu_close() is to be called in both cases.
+ */
+int vcpu_open(struct vcpu *vcpu, struct vm *vm, int (*boot)(void *data), void *boot_data);
+
+/* Its thread must have ended. */
+void vcpu_close(struct vcpu *vcpu);
+
+/* The guest's TSC frequency in kHz, or 0 if it is not known. */
+unsigned int vcpu_tsc_khz(const struct vcpu *vcpu);
+
+/**
+ * vcpu_start() - run the guest in a thread of its own
+ * @vcpu: the vCPU
+ *
+ * Return: 0, or -1 with the reason told.
+ */
+int vcpu_start(struct vcpu *vcpu);
+
+/* End the thread and wait for it.  Nothing if there is none.  The main loop. */
+enum vcpu_end vcpu_stop(struct vcpu *vcpu);
+
+/* The guest has switched itself off.  The vCPU's thread, in a device. */
+void vcpu_power_off(struct vcpu *vcpu);
+
+/* The guest wants to be reset.  The vCPU's thread, in a device. */
+void vcpu_reset(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ids.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message.h"
+#include "virtio_blk.h"
+
+#define CLASS		0x010000
+#define HEADER		sizeof(struct virtio_blk_outhdr)
+#define SEGMENTS	126
+#define REQUEST_MAX	(32u << 20)	/* bytes read or written by one */
+#define DISCARD_MAX	0x400000	/* sectors discarded by one: 2 GiB */
+
+/**
+ * struct task - a request as the driver has put it
+ * @operation: what to do
+ * @offset: in bytes
+ * @size: in bytes
+ */
+struct task {
+	enum disk_operation operation;
+	uint64_t offset;
+	uint64_t size;
+};
+
+static struct virtqueue *queue_of(struct virtio_blk *blk)
+{
+	return &blk->virtio.queue[0];
+}
+
+/* The last writable byte has the result. */
+static void answer(struct virtio_blk *blk, const struct chain *chain, uint8_t status,
+		   uint32_t written)
+{
+	if (chain->write_size)
+		chain_write(chain, chain->write_size - 1, &status, 1);
+	virtqueue_push(queue_of(blk), chain->head, written + !!chain->write_size);
+}
+
+static uint8_t status_of(uint32_t error)
+{
+	if (!error)
+		return VIRTIO_BLK_S_OK;
+	return error == EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR;
+}
+
+static bool is_inside(const struct virtio_blk *blk, uint64_t sector, uint64_t size)
+{
+	uint64_t sectors = blk->disk.size / DISK_SECTOR;
+
+	return size % DISK_SECTOR == 0 && sector <= sectors &&
+	       size / DISK_SECTOR <= sectors - sector;
+}
+
+static uint8_t parse_range(const struct virtio_blk *blk, const struct chain *chain,
+			   struct task *task)
+{
+	struct virtio_blk_discard_write_zeroes range;
+
+	if (chain_read(chain, HEADER, &range, sizeof(range)) != sizeof(range) ||
+	    range.num_sectors > DISCARD_MAX ||
+	    !is_inside(blk, range.sector, (uint64_t)range.num_sectors * DISK_SECTOR))
+		return VIRTIO_BLK_S_IOERR;
+	task->offset = range.sector * DISK_SECTOR;
+	task->size = (uint64_t)range.num_sectors * DISK_SECTOR;
+	if (task->operation == DISK_ZERO &&
+	    (range.flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP))
+		task->operation = DISK_DISCARD;	/* a hole reads as zeros, too */
+	return VIRTIO_BLK_S_OK;
+}
+
+static uint8_t parse_transfer(const struct virtio_blk *blk, uint64_t sector, uint64_t size,
+			      struct task *task)
+{
+	if (!size || size > REQUEST_MAX || !is_inside(blk, sector, size))
+		return VIRTIO_BLK_S_IOERR;
+	task->offset = sector * DISK_SECTOR;
+	task->size = size;
+	return VIRTIO_BLK_S_OK;
+}
+
+/* What the driver wants; VIRTIO_BLK_S_OK if that can be begun. */
+static uint8_t parse(const struct virtio_blk *blk, const struct chain *chain, struct task *task)
+{
+	struct virtio_blk_outhdr header;
+
+	if (chain_read(chain, 0, &header, HEADER) != HEADER || !chain->write_size)
+		return VIRTIO_BLK_S_IOERR;
+	if (blk->disk.read_only && header.type != VIRTIO_BLK_T_IN)
+		return VIRTIO_BLK_S_IOERR;
+	switch (header.type) {
+	case VIRTIO_BLK_T_IN:
+		task->operation = DISK_READ;
+		return parse_transfer(blk, header.sector, chain->write_size - 1, task);
+	case VIRTIO_BLK_T_OUT:
+		task->operation = DISK_WRITE;
+		return parse_transfer(blk, header.sector, chain->read_size - HEADER, task);
+	case VIRTIO_BLK_T_FLUSH:
+		task->operation = DISK_FLUSH;
+		return VIRTIO_BLK_S_OK;
+	case VIRTIO_BLK_T_DISCARD:
+		task->operation = DISK_DISCARD;
+		return parse_range(blk, chain, task);
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		task->operation = DISK_ZERO;
+		return parse_range(blk, chain, task);
+	default:
+		return VIRTIO_BLK_S_UNSUPP;
+	}
+}
+
+/* There is one for each entry of the queue; the driver cannot use more. */
+static int free_request(const struct virtio_blk *blk)
+{
+	int i;
+
+	for (i = 0; i < DISK_REQUESTS; i++)
+		if (!blk->state.request[i].busy)
+			return i;
+	return -1;
+}
+
+static int begin(struct virtio_blk *blk, const struct chain *chain, const struct task *task)
+{
+	int number = free_request(blk), err;
+	void *data = NULL;
+
+	if (number < 0)
+		return -EBUSY;
+	if (task->operation == DISK_WRITE) {
+		data = malloc(task->size);
+		if (!data)
+			return -ENOMEM;
+		chain_read(chain, HEADER, data, task->size);
+	}
+	err = disk_submit(&blk->disk, number, blk->state.generation, task->operation,
+			  task->offset, task->size, data);
+	if (err) {
+		free(data);
+		return err;
+	}
+	blk->state.request[number].head = chain->head;
+	blk->state.request[number].busy = 1;
+	return 0;
+}
+
+static void notified(void *owner, unsigned int queue)
+{
+	struct virtio_blk *blk = owner;
+	struct virtqueue *q = queue_of(blk);
+	struct chain chain;
+
+	while (virtqueue_pop(q, &chain)) {
+		struct task task = { 0 };
+		uint8_t status = parse(blk, &chain, &task);
+
+		if (status == VIRTIO_BLK_S_OK && begin(blk, &chain, &task))
+			status = VIRTIO_BLK_S_IOERR;
+		if (status != VIRTIO_BLK_S_OK)
+			answer(blk, &chain, status, 0);
+	}
+	virtqueue_want_notification(q, true);
+	virtio_interrupt(&blk->virtio, queue);
+}
+
+/* INPUT_DISK: a request is done, or a part of what it reads is there. */
+static void completed(void *device, const void *data, uint32_t size)
+{
+	struct virtio_blk *blk = device;
+	struct disk_done done;
+	struct chain chain;
+
+	if (size < sizeof(done))
+		return;
+	memcpy(&done, data, sizeof(done));
+	if (done.generation != blk->state.generation || done.request >= DISK_REQUESTS ||
+	    !blk->state.request[done.request].busy)
+		return;
+	if (done.last)
+		blk->state.request[done.request].busy = 0;
+	if (!virtqueue_look(queue_of(blk), blk->state.request[done.request].head, &chain))
+		return;
+	size -= sizeof(done);
+	chain_write(&chain, done.offset, (const uint8_t *)data + sizeof(done), size);
+	if (!done.last)
+		return;
+	answer(blk, &chain, status_of(done.error), done.error ? 0 : done.offset + size);
+	virtio_interrupt(&blk->virtio, 0);
+}
+
+/* What the host is still working on has nobody to go to. */
+static void reset(void *owner)
+{
+	struct virtio_blk *blk = owner;
+	uint32_t generation = blk->state.generation + 1;
+
+	blk->state = (struct virtio_blk_state){ .generation = generation };
+}
+
+static void make_config(struct virtio_blk *blk)
+{
+	struct virtio_blk_config config = {
+		.capacity = blk->disk.size / DISK_SECTOR,
+		.seg_max = SEGMENTS,
+		.blk_size = DISK_SECTOR,
+		.max_discard_sectors = DISCARD_MAX,
+		.max_discard_seg = 1,
+		.discard_sector_alignment = 1,
+		.max_write_zeroes_sectors = DISCARD_MAX,
+		.max_write_zeroes_seg = 1,
+		.write_zeroes_may_unmap = 1,
+	};
+
+	blk->virtio.features = FEATURE(VIRTIO_BLK_F_SEG_MAX) | FEATURE(VIRTIO_BLK_F_BLK_SIZE);
+	if (blk->disk.read_only)
+		blk->virtio.features |= FEATURE(VIRTIO_BLK_F_RO);
+	else
+		blk->virtio.features |= FEATURE(VIRTIO_BLK_F_FLUSH) |
+			FEATURE(VIRTIO_BLK_F_DISCARD) | FEATURE(VIRTIO_BLK_F_WRITE_ZEROES);
+	blk->virtio.config_size = offsetof(struct virtio_blk_config, unused1);
+	memcpy(blk->virtio.config, &config, blk->virtio.config_size);
+}
+
+int virtio_blk_open(struct virtio_blk *blk, struct pci *pci, unsigned int index)
+{
+	blk->virtio = (struct virtio){
+		.type = VIRTIO_ID_BLOCK,
+		.class = CLASS,
+		.queues = 1,
+		.notified = notified,
+		.reset = reset,
+		.owner = blk,
+	};
+	make_config(blk);
+	snprintf(blk->name, sizeof(blk->name), "disk%u", index);
+	snprintf(blk->label, sizeof(blk->label), "%s.requests", blk->name);
+	blk->saved = (struct state){
+		.name = blk->label,
+		.data = &blk->state,
+		.size = sizeof(blk->state),
+	};
+	inputs_handle(blk->disk.tag, completed, blk);
+	state_add(&blk->saved);
+	return virtio_add(&blk->virtio, pci, blk->name);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The virtio network device, on a tap device of the host. */
+#ifndef FTVMM_VIRTIO_NET_H
+#define FTVMM_VIRTIO_NET_H
+
+#include "inputs.h"
+#include "loop.h"
+#include "virtio.h"
+
+#define NET_MAC		6
+
+/**
+ * struct virtio_net_state - packets that the driver has had no buffers for yet
+ * @size: bytes of @packets
+ * @done: of them, that the driver has got
+ * @packets: an event's data: for each packet its size in 16 bits, little-endian,
+ *	then that many bytes, of which the first are struct virtio_net_hdr_v1
+ */
+struct virtio_net_state {
+	uint32_t size;
+	uint32_t done;
+	uint8_t packets[INPUT_MAX];
+};
+
+/**
+ * struct virtio_net - the network device
+ * @tap: descriptor of the tap device
+ * @tag: of its events
+ * @partial: how tap_set_checksums() was called last
+ * @source: reads packets
+ * @virtio: what all have
+ * @state: saved
+ * @saved: its place in the list
+ * @label: its name there
+ */
+struct virtio_net {
+	int tap;
+	uint32_t tag;
+	bool partial;
+	struct source source;
+	struct virtio virtio;
+	struct virtio_net_state state;
+	struct state saved;
+	char label[16];
+};
+
+/**
+ * virtio_net_open() - make a network device
+ * @net: must stay
+ * @pci: the bus
+ * @loop: the main loop
+ * @index: which one it is
+ * @tap: descriptor, which is the device's from now on
+ * @mac: its address
+ *
+ * Return: 0, or -1 with the reason told.
+ */
+int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
+		    unsigned int index, int tap, const uint8_t mac[NET_MAC]);
+
+void virtio_net_close(struct virtio_net *net);
+
+#endif
