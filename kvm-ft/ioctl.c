@@ -256,25 +256,49 @@ static long event(struct kvm_ft_session *s, void __user *arg)
 	return record_data(s, &e, &data);
 }
 
+/* The log has no more, or says that the recording was stopped here. */
+static bool log_ends_here(struct kvm_ft_session *s)
+{
+	return !s->replayer.have ||
+	       (s->replayer.next.kind == KVM_FT_KIND_STOP &&
+		kvm_ft_replayer_at(&s->replayer, s->here.progress, s->here.rip,
+				   s->here.rcx) == 1);
+}
+
+static int wait_for_entry(struct kvm_ft_session *s)
+{
+	int r = s->replayer.have ? 1 : -EAGAIN;
+
+	while (r == -EAGAIN)
+		r = kvm_ft_log_next_block(s, true);
+	if (r < 0 && r != -EINTR)
+		kvm_ft_fail(s, r, "cannot read the log");
+	return min(r, 0);
+}
+
 static int replay_value(struct kvm_ft_session *s, struct kvm_ft_data *data, void __user *arg)
 {
+	const struct kvm_ft_entry *next = &s->replayer.next;
 	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_VALUE };
-	int err = s->replayer.have ? 1 : -EAGAIN;
+	int err;
 
-	while (err == -EAGAIN)
-		err = kvm_ft_log_next_block(s, true);
-	if (err >= 0)
-		err = kvm_ft_async(s, &e);
+	err = wait_for_entry(s);
 	if (err)
 		return err;
-	if (e.tag != data->tag || e.payload_len != data->size) {
+	if (log_ends_here(s))
+		return -ENODATA;
+	if (next->kind != KVM_FT_KIND_VALUE)
+		return kvm_ft_async(s, &e);
+	if (next->tag != data->tag || next->payload_len != data->size) {
 		s->replayer.divergence.what = "tag or size of a value";
-		s->replayer.divergence.logged = e;
-		s->replayer.divergence.found = e;
+		s->replayer.divergence.logged = *next;
+		s->replayer.divergence.logged.payload = NULL;
+		s->replayer.divergence.found = s->replayer.divergence.logged;
 		kvm_ft_diverged(s);
 		return -EILSEQ;
 	}
-	return put_data(data, &e, arg);
+	err = put_data(data, next, arg);
+	return err ?: kvm_ft_async(s, &e);
 }
 
 static long value(struct kvm_ft_session *s, void __user *arg)

@@ -287,7 +287,10 @@ struct kvm_ft_data {
  * both sides at the same point.  Record: logs @data.  Replay: @data is replaced
  * with what was logged; a different tag or size is a divergence.
  *
- * Errors: as KVM_FT_EVENT; EILSEQ (replay: diverged).
+ * Errors: EINVAL (too long, or no session), EFAULT, EIO; EILSEQ (replay:
+ * diverged); ENODATA (replay: the log ends here, the recording's VMM did not come
+ * to ask for this value; KVM_FT_RUN returns KVM_FT_EXIT_END).  After EINVAL,
+ * EFAULT and ENODATA everything is as it was before the call.
  */
 #define KVM_FT_VALUE		_IOWR(KVM_FT_IOC, 0x14, struct kvm_ft_data)
 
