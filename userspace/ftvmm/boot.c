@@ -190,7 +190,7 @@ static int place_initrd(const struct boot *boot, uint64_t *at)
 
 	if (top > (uint64_t)header_of(boot)->initrd_addr_max + 1)
 		top = (uint64_t)header_of(boot)->initrd_addr_max + 1;
-	if (size > top - HIGH_START)
+	if (top < HIGH_START || size > top - HIGH_START)
 		return complain("the initrd does not fit into the guest's memory: see --memory");
 	*at = (top - size) & ~(PAGE - 1);
 	if (size)

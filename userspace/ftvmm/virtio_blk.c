@@ -195,9 +195,15 @@ static void completed(void *device, const void *data, uint32_t size)
 static void reset(void *owner)
 {
 	struct virtio_blk *blk = owner;
-	uint32_t generation = blk->state.generation + 1;
 
-	blk->state = (struct virtio_blk_state){ .generation = generation };
+	blk->state = (struct virtio_blk_state){ .generation = ++blk->generations };
+}
+
+/* The machine was reset: the number restored was used since. */
+static int restored(void *device)
+{
+	reset(device);
+	return 0;
 }
 
 static void make_config(struct virtio_blk *blk)
@@ -241,6 +247,8 @@ int virtio_blk_open(struct virtio_blk *blk, struct pci *pci, unsigned int index)
 		.name = blk->label,
 		.data = &blk->state,
 		.size = sizeof(blk->state),
+		.restored = restored,
+		.device = blk,
 	};
 	inputs_handle(blk->disk.tag, completed, blk);
 	state_add(&blk->saved);

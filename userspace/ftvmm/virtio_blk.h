@@ -8,7 +8,8 @@
 
 /**
  * struct virtio_blk_state - requests that the host works on
- * @generation: counts resets; completions of an earlier one are ignored
+ * @generation: a new number after each reset; completions of an earlier one are
+ *	ignored
  * @request: by number: its chain, if it is in use.  All else about a request can be
  *	read from the chain again
  */
@@ -24,6 +25,7 @@ struct virtio_blk_state {
  * struct virtio_blk - the block device
  * @disk: the image
  * @virtio: what all have
+ * @generations: the last number that was given
  * @state: saved
  * @saved: its place in the list
  * @label: its name there
@@ -32,6 +34,7 @@ struct virtio_blk_state {
 struct virtio_blk {
 	struct disk disk;
 	struct virtio virtio;
+	uint32_t generations;
 	struct virtio_blk_state state;
 	struct state saved;
 	char label[32];
