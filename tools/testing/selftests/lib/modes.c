@@ -40,7 +40,7 @@ static void write_segments(struct guest *g)
 	gdt[MODES_CS16 / 8] = 0x00009b000000ffff;
 	gdt[MODES_USER_DS / 8] = 0x00cff3000000ffff;
 	gdt[MODES_USER_CS / 8] = 0x00affb000000ffff;
-	gdt[MODES_TR / 8] = 0x00008b000000006b | MODES_TSS << 16;
+	gdt[MODES_TR / 8] = 0x00008b000000006b | (uint64_t)MODES_TSS << 16;
 	gdt[MODES_TR / 8 + 1] = 0;
 	memset(g->mem + MODES_TSS, 0, 0x68);
 	memcpy(g->mem + MODES_TSS + 4, &rsp0, sizeof(rsp0));
