@@ -72,18 +72,18 @@ static void report(const struct replay *r)
 static void record_guest(struct replay *r, const char *state)
 {
 	replay_record(r);
-	save(state, &r->regs, r->ram, r->mem_size);
+	save(state, &r->machine.regs, r->ram, r->mem_size);
 	report(r);
 }
 
 static void replay_guest(struct replay *r, const char *state)
 {
-	struct kvm_regs regs;
+	struct machine machine;
 
 	if (replay_replay(r) != KVM_FT_EXIT_END)
 		errx(1, "the replay ended early: %s", r->status.what);
-	regs = guest_regs(&r->guest);
-	save(state, &regs, r->guest.mem, r->mem_size);
+	machine_read(&machine, &r->guest);
+	save(state, &machine.regs, r->guest.mem, r->mem_size);
 	report(r);
 }
 

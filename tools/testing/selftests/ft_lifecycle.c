@@ -70,6 +70,14 @@ static int run(int session)
 	return r ? -errno : (int)result.exit;
 }
 
+static int start_recording(const struct guest *g, int log)
+{
+	int session = session_create(g, "test");
+
+	session_start(session, KVM_FT_RECORD, log);
+	return session;
+}
+
 static struct kvm_ft_status status(int session)
 {
 	struct kvm_ft_status st;
@@ -308,8 +316,7 @@ TEST_F(life, killed_while_replaying)
 	pid_t child;
 
 	start_long(&g);
-	session = session_create(&g, "test");
-	session_start(session, KVM_FT_RECORD, log);
+	session = start_recording(&g, log);
 	ASSERT_EQ(KVM_FT_EXIT_KVM, run(session));
 	ASSERT_EQ(0, ioctl(session, KVM_FT_STOP));
 	close(session);
@@ -327,8 +334,7 @@ TEST_F(life, vm_and_vcpu_closed_first)
 	struct guest g;
 
 	start_counted(&g, 500);
-	session = session_create(&g, "test");
-	session_start(session, KVM_FT_RECORD, log);
+	session = start_recording(&g, log);
 	close(g.vcpu);
 	close(g.vm);
 	EXPECT_EQ(KVM_FT_EXIT_KVM, run(session));
@@ -348,8 +354,7 @@ TEST_F(life, session_closed_last_while_recording)
 	struct guest g;
 
 	start_counted(&g, 500);
-	session = session_create(&g, "test");
-	session_start(session, KVM_FT_RECORD, log);
+	session = start_recording(&g, log);
 	EXPECT_EQ(KVM_FT_EXIT_KVM, run(session));
 	guest_destroy(&g);
 	close(log);

@@ -52,15 +52,22 @@ FIXTURE_TEARDOWN(mark)
 	replay_set_skid(-1);
 }
 
-TEST_F(mark, where_nothing_else_is)
+static void check(struct __test_metadata *_metadata, struct replay *r,
+		  void (*load)(struct replay *r))
 {
-	struct replay *r = &self->r;
 	const char *difference;
 
-	r->set_up = load_quiet;
+	r->set_up = load;
 	difference = replay_check(r);
 	EXPECT_EQ(NULL, difference)
 		TH_LOG("%s", difference);
+}
+
+TEST_F(mark, where_nothing_else_is)
+{
+	const struct replay *r = &self->r;
+
+	check(_metadata, &self->r, load_quiet);
 	/* The marks, and the stop. */
 	EXPECT_LE(QUIET / (INTERVAL + SLACK) + 1, r->recorded.entries);
 	EXPECT_GE(QUIET / INTERVAL + 1, r->recorded.entries);
@@ -70,14 +77,8 @@ TEST_F(mark, where_nothing_else_is)
 
 TEST_F(mark, not_where_something_is)
 {
-	struct replay *r = &self->r;
-	const char *difference;
-
-	r->set_up = load_busy;
-	difference = replay_check(r);
-	EXPECT_EQ(NULL, difference)
-		TH_LOG("%s", difference);
-	EXPECT_EQ(20 + 1, r->recorded.entries);
+	check(_metadata, &self->r, load_busy);
+	EXPECT_EQ(20 + 1, self->r.recorded.entries);
 }
 
 REPLAY_KEEP_HOOKS

@@ -7,7 +7,14 @@
  * lab-paging: nested strict
  */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/kvm.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../../../kvm-ft/arch/x86/counter_models.h"
@@ -120,6 +127,48 @@ TEST_F(qualify, no_kvm)
 	ASSERT_EQ(0, chroot("/proc"));
 	EXPECT_VERDICT(KVMFT_NO_KVM);
 	ASSERT_EQ(0, chroot("."));
+}
+
+/* From now on this process's KVM_RUN fails. */
+static int fail_kvm_run(int error)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, KVM_RUN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { ARRAY_SIZE(filter), filter };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+TEST_F(qualify, guest_that_does_not_run)
+{
+	ASSERT_EQ(0, fail_kvm_run(EIO));
+	EXPECT_VERDICT(KVMFT_GUEST_FAILED);
+	EXPECT_NE(NULL, strstr(self->result.text, "Input/output error"));
+}
+
+/* It is given up when its time is over; not busy, so that a lab's time flies. */
+TEST_F_TIMEOUT(qualify, guest_that_does_not_end, 3 * KVMFT_QUALIFY_SECONDS)
+{
+	ASSERT_EQ(0, prctl(PR_SET_TIMERSLACK, 100000000, 0, 0, 0));
+	ASSERT_EQ(0, fail_kvm_run(EINTR));
+	EXPECT_VERDICT(KVMFT_GUEST_FAILED);
+	EXPECT_NE(NULL, strstr(self->result.text, "was not over after 60 s"));
+}
+
+TEST_F(qualify, no_timer)
+{
+	struct rlimit none = {};
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_SIGPENDING, &none));
+	EXPECT_VERDICT(KVMFT_GUEST_FAILED);
+	EXPECT_NE(NULL, strstr(self->result.text, "no timer"));
 }
 
 TEST_F(qualify, leaves_the_thread_as_it_was)

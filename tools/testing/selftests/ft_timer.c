@@ -7,19 +7,13 @@
  * lab-module: kvm-ft
  * lab-paging: nested strict
  */
-#include "counter.h"
 #include "kselftest_harness.h"
-#include "replay.h"
-
-#define VECTOR		0x40
-#define HANDLER		0x20000
+#include "program.h"
 
 /*
  * The handler notes where it interrupted (RIP and the loop's counter), re-arms
  * what is not periodic, and ends the guest after 40 interrupts.
  */
-#define APIC_ON	"movl $0x1ff, 0x0f0(%r15)\n"
-#define EOI	"movl $0, 0x0b0(%r15)\n"
 #define NOTE	"mov (%rsp), %rax; stosq; mov %rcx, %rax; stosq\n"
 #define LAST	"dec %ebp; jnz 1f; out %al, $0x10; 1: iretq\n"
 #define START	"mov $0x100000, %edi; mov $40, %ebp; xor %ecx, %ecx\n" APIC_ON
@@ -56,49 +50,37 @@ GUEST_CODE(oneshot,
 	   "push %rdi; push %rax; mov %r12, %rdi\n"
 	   "mov 16(%rsp), %rax; stosq; mov %rcx, %rax; stosq\n"
 	   "mov %rdi, %r12; pop %rax; pop %rdi\n"
-	   "movl $20000, 0x380(%r15)\n" EOI LAST);
+	   "movl $20000, 0x380(%r15)\n" APIC_EOI LAST);
 GUEST_CODE(periodic,
 	   "push %rdi; push %rax; mov %r12, %rdi\n"
 	   "mov 16(%rsp), %rax; stosq; mov %rcx, %rax; stosq\n"
 	   "mov 0x390(%r15), %eax; stosq\n"	/* the current count */
-	   "mov %rdi, %r12; pop %rax; pop %rdi\n" EOI LAST);
+	   "mov %rdi, %r12; pop %rax; pop %rdi\n" APIC_EOI LAST);
 GUEST_CODE(deadline,
 	   "push %rdi; push %rax; push %rcx; push %rdx; mov %r12, %rdi\n"
 	   "mov 32(%rsp), %rax; stosq; mov %rcx, %rax; stosq\n"
 	   "mov $0x6e0, %ecx; rdmsr; stosq\n"	/* 0: it has expired */
 	   DEADLINE
-	   "mov %rdi, %r12; pop %rdx; pop %rcx; pop %rax; pop %rdi\n" EOI LAST);
-
-/**
- * struct code - a piece of guest code
- * @begin: its first byte
- * @end: behind its last
- */
-struct code {
-	const uint8_t *begin;
-	const uint8_t *end;
-};
-
-#define CODE(name) ((struct code){ guest_##name, guest_##name##_end })
+	   "mov %rdi, %r12; pop %rdx; pop %rcx; pop %rax; pop %rdi\n" APIC_EOI LAST);
 
 FIXTURE(timer) {
 };
 
 FIXTURE_VARIANT(timer) {
-	struct code start;
-	struct code handler;
+	struct guest_code start;
+	struct guest_code handler;
 };
 
 FIXTURE_VARIANT_ADD(timer, oneshot) {
-	.start = CODE(start_oneshot), .handler = CODE(oneshot),
+	.start = guest_code_of(start_oneshot), .handler = guest_code_of(oneshot),
 };
 
 FIXTURE_VARIANT_ADD(timer, periodic) {
-	.start = CODE(start_periodic), .handler = CODE(periodic),
+	.start = guest_code_of(start_periodic), .handler = guest_code_of(periodic),
 };
 
 FIXTURE_VARIANT_ADD(timer, deadline) {
-	.start = CODE(start_deadline), .handler = CODE(deadline),
+	.start = guest_code_of(start_deadline), .handler = guest_code_of(deadline),
 };
 
 FIXTURE_SETUP(timer)
@@ -107,84 +89,47 @@ FIXTURE_SETUP(timer)
 
 FIXTURE_TEARDOWN(timer)
 {
-	lab_pmu_set("skid", 0);
-	replay_set_skid(-1);
 }
 
-/* What set_up() loads. */
-static struct code start_code, loop_code, handler_code;
-
-static void load(struct guest *g, uint64_t gpa, struct code code)
+static void check(struct __test_metadata *_metadata, struct guest_code start,
+		  struct guest_code handler, struct guest_code loop)
 {
-	guest_load(g, gpa, code.begin, code.end - code.begin);
-}
+	const struct program p = { start, loop, handler };
+	struct replay r = {};
 
-static void set_up(struct replay *r)
-{
-	struct guest *g = &r->guest;
-	struct kvm_regs regs = guest_regs(g);
-
-	load(g, GUEST_ENTRY, start_code);
-	load(g, GUEST_ENTRY + (start_code.end - start_code.begin), loop_code);
-	load(g, HANDLER, handler_code);
-	guest_set_handler(g, VECTOR, HANDLER);
-	regs.r12 = GUEST_DATA;
-	regs.r15 = 0xfee00000;	/* the local APIC */
-	guest_set_regs(g, &regs);
-}
-
-static const int skids[] = { 0, 100 };
-
-static void check(struct __test_metadata *_metadata, struct code start, struct code handler,
-		  struct code loop)
-{
-	size_t i;
-
-	start_code = start;
-	handler_code = handler;
-	loop_code = loop;
-	for (i = 0; i < ARRAY_SIZE(skids); i++) {
-		struct replay r = { .mem_size = 4 << 20, .set_up = set_up };
-		const char *difference;
-
-		lab_pmu_set("skid", skids[i]);
-		replay_set_skid(skids[i]);
-		difference = replay_check(&r);
-		EXPECT_EQ(NULL, difference)
-			TH_LOG("skid %d: %s", skids[i], difference);
-		/* At least one entry for each of 40 interrupts. */
-		EXPECT_LE(40, r.status.entries);
-	}
+	EXPECT_EQ(1, program_check(&p, &r));
+	/* At least one entry for each of 40 interrupts. */
+	EXPECT_LE(40, r.status.entries);
 }
 
 TEST_F(timer, registers_only)
 {
-	check(_metadata, variant->start, variant->handler, CODE(registers_only));
+	check(_metadata, variant->start, variant->handler, guest_code_of(registers_only));
 }
 
 TEST_F(timer, memory_only)
 {
-	check(_metadata, variant->start, variant->handler, CODE(memory_only));
+	check(_metadata, variant->start, variant->handler, guest_code_of(memory_only));
 }
 
 TEST_F(timer, branches)
 {
-	check(_metadata, variant->start, variant->handler, CODE(branches));
+	check(_metadata, variant->start, variant->handler, guest_code_of(branches));
 }
 
 TEST_F(timer, halts)
 {
-	check(_metadata, variant->start, variant->handler, CODE(halts));
+	check(_metadata, variant->start, variant->handler, guest_code_of(halts));
 }
 
 TEST_F(timer, shadows)
 {
-	check(_metadata, variant->start, variant->handler, CODE(shadows));
+	check(_metadata, variant->start, variant->handler, guest_code_of(shadows));
 }
 
 TEST_F(timer, strings)
 {
-	check(_metadata, variant->start, variant->handler, CODE(strings));
+	check(_metadata, variant->start, variant->handler, guest_code_of(strings));
 }
 
 REPLAY_KEEP_HOOKS
