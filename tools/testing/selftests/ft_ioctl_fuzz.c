@@ -33,7 +33,7 @@
 #include "replay.h"
 #include "session.h"
 
-#define MEM		(1UL << 20)
+#define MEM		0x100000UL
 #define PAGE		4096UL
 #define THREADS		3
 #define CALLS		150	/* of each thread in a round */
@@ -303,7 +303,9 @@ static int is_session(int fd)
 	char path[64], target[64] = "";
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return readlink(path, target, sizeof(target) - 1) > 0 && strstr(target, "anon_inode:kvm-ft");
+	if (readlink(path, target, sizeof(target) - 1) <= 0)
+		return 0;
+	return !!strstr(target, "anon_inode:kvm-ft");
 }
 
 static int any_session(uint64_t *random)

@@ -199,7 +199,8 @@ static uint32_t replay(FIXTURE_DATA(sabotage) * self, int log)
 	return replay_replay(&self->r);
 }
 
-static void expect_same(struct __test_metadata *_metadata, FIXTURE_DATA(sabotage) * self, uint32_t last)
+static void expect_same(struct __test_metadata *_metadata, FIXTURE_DATA(sabotage) * self,
+			uint32_t last)
 {
 	const char *difference = replay_difference(&self->r);
 
@@ -367,7 +368,7 @@ TEST_F(sabotage, registers)
 		} else {
 			EXPECT_EQ(KVM_FT_EXIT_DIVERGED, last);
 			expect_diverged(_metadata, self, &self->log, self->plan.entries,
-				next_telling(&self->log, self->plan.entries));
+					next_telling(&self->log, self->plan.entries));
 		}
 		guest_destroy(&self->r.guest);
 	}
@@ -458,7 +459,8 @@ TEST_F(sabotage, swapped_entries)
 			swap(&e[0], &e[1]);
 			self->plan.where = chosen;
 			self->plan.round = e[0].kind;
-			expect_told(_metadata, self, &other, chosen, next_telling(&other, chosen + 1));
+			expect_told(_metadata, self, &other, chosen,
+				    next_telling(&other, chosen + 1));
 		}
 		free(other.entries);
 	}
@@ -518,7 +520,8 @@ static void split_log(const struct log_copy *log, struct split *s)
 }
 
 /* The first @size bytes, one bit of them flipped, are replayed. */
-static uint32_t replay_damaged(FIXTURE_DATA(sabotage) * self, const struct split *s, size_t size, size_t at)
+static uint32_t replay_damaged(FIXTURE_DATA(sabotage) * self, const struct split *s,
+			       size_t size, size_t at)
 {
 	uint32_t last;
 	int file;
