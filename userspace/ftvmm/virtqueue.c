@@ -38,6 +38,11 @@ static struct vring_used *used_ring(const struct virtqueue *q)
 	return at(q, q->s.used, USED_SIZE(q->s.size), 4);
 }
 
+static struct vring_desc *descriptors(const struct virtqueue *q)
+{
+	return at(q, q->s.desc, q->s.size * sizeof(struct vring_desc), 16);
+}
+
 static uint16_t *used_event(struct vring_avail *avail, const struct virtqueue *q)
 {
 	return &avail->ring[q->s.size];
@@ -122,7 +127,7 @@ bool virtqueue_look(struct virtqueue *q, uint16_t head, struct chain *chain)
 
 	if (!usable(q))
 		return false;
-	table.desc = at(q, q->s.desc, q->s.size * sizeof(*table.desc), 16);
+	table.desc = descriptors(q);
 	if (!table.desc || !used_ring(q))
 		return broken(q);
 	chain->head = head;
@@ -141,7 +146,7 @@ bool virtqueue_pop(struct virtqueue *q, struct chain *chain)
 	if (!usable(q))
 		return false;
 	avail = avail_ring(q);
-	if (!avail)
+	if (!avail || !used_ring(q) || !descriptors(q))
 		return broken(q);
 	waiting = avail->idx - q->s.next;
 	if (!waiting)
