@@ -334,6 +334,8 @@ static int finish_recording(struct kvm_ft_session *s)
 
 	if (s->stopping)
 		return kvm_ft_log_close(s);
+	if (!s->arch.counter)
+		kvm_ft_locate_start(s);
 	if (s->ram.interval)
 		err = kvm_ft_ram_record_all(s);
 	if (!err)

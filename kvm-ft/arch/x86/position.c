@@ -30,12 +30,10 @@ void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs)
 }
 
 /**
- * kvm_ft_locate() - bring @s->here up to date
- * @s: the session, after a VM exit or when the guest does not run
- *
- * Return: 0, or an error of the counter.
+ * kvm_ft_locate_start() - bring @s->here up to date, but for the progress
+ * @s: the session, before the guest has run in it
  */
-int kvm_ft_locate(struct kvm_ft_session *s)
+void kvm_ft_locate_start(struct kvm_ft_session *s)
 {
 	struct kvm_vcpu *vcpu = s->arch.vcpu;
 
@@ -43,6 +41,17 @@ int kvm_ft_locate(struct kvm_ft_session *s)
 	s->here.rcx = vcpu->arch.regs[VCPU_REGS_RCX];
 	if (s->header.flags & KVM_FT_LOG_CHECKING)
 		kvm_ft_registers(s, s->here.regs);
+}
+
+/**
+ * kvm_ft_locate() - bring @s->here up to date
+ * @s: the session, after a VM exit or when the guest does not run
+ *
+ * Return: 0, or an error of the counter.
+ */
+int kvm_ft_locate(struct kvm_ft_session *s)
+{
+	kvm_ft_locate_start(s);
 	return kvm_ft_counter_read(s, &s->here.progress);
 }
 

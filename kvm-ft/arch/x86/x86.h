@@ -158,6 +158,7 @@ int kvm_ft_approach(struct kvm_ft_session *s);
 int kvm_ft_breakpoint_hit(struct kvm_ft_session *s);
 
 /* position.c */
+void kvm_ft_locate_start(struct kvm_ft_session *s);
 int kvm_ft_locate(struct kvm_ft_session *s);
 void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs);
 bool kvm_ft_clean_boundary(struct kvm_ft_session *s);

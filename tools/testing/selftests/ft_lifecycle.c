@@ -363,6 +363,26 @@ TEST_F(life, session_closed_last_while_recording)
 
 #define SIDE_BY_SIDE	4
 
+/* Nothing happened, and it replays. */
+TEST_F(life, stopped_before_the_first_run)
+{
+	int log = temporary_file();
+	struct guest g;
+	int session;
+
+	guest_create_irqchip(&g, MEM);
+	session = start_recording(&g, log);
+	EXPECT_EQ(0, ioctl(session, KVM_FT_STOP));
+	close(session);
+	session = session_create(&g, "test");
+	session_start(session, KVM_FT_REPLAY, log);
+	EXPECT_EQ(KVM_FT_EXIT_END, run(session));
+	EXPECT_EQ(KVM_FT_END_COMPLETE, status(session).log_end);
+	close(session);
+	close(log);
+	guest_destroy(&g);
+}
+
 TEST_F(life, several_processes_at_once)
 {
 	pid_t children[SIDE_BY_SIDE];
