@@ -190,13 +190,24 @@ static void fill_debug(union argument *a, uint64_t *random)
 	a->debug.control = random_next(random) % 2 ? KVM_GUESTDBG_ENABLE : 0;
 }
 
+/*
+ * The guest's RAM, or a page that comes and goes.  Not RAM that goes: a vCPU whose
+ * page tables are in none while KVM injects an exception makes stock KVM warn
+ * (mmu_check_root() asks for a triple fault, kvm_multiple_exception() expects none).
+ */
 static void fill_region(union argument *a, uint64_t *random)
 {
 	struct guest *g = &arena.guest[random_next(random) % 2];
 
-	a->region.memory_size = random_next(random) % 4 ? g->mem_size : 0;
 	a->region.userspace_addr = (unsigned long)g->mem;
 	a->region.flags = random_next(random) % 2 ? KVM_MEM_LOG_DIRTY_PAGES : 0;
+	a->region.slot = random_next(random) % 2;
+	if (!a->region.slot) {
+		a->region.memory_size = g->mem_size;
+		return;
+	}
+	a->region.guest_phys_addr = 1UL << 30;
+	a->region.memory_size = random_next(random) % 2 ? PAGE : 0;
 }
 
 static const struct call {
