@@ -169,6 +169,7 @@ void notrace kvm_ft_before_entry(struct kvm_ft_session *s)
 	intercept(vmcb, INTERCEPT_RDTSCP, &s->arch.added_rdtscp);
 	s->arch.slot = -1;
 	s->arch.page_slot = -1;
+	s->arch.added_faults = 0;
 	if (s->arch.approach == KVM_FT_BREAKPOINT)
 		arm(s, vmcb);
 	/* QEMU: VMRUN loads DR7 but leaves the breakpoints as the host has them. */

@@ -254,7 +254,7 @@ int kvm_ft_handle_exit(struct kvm_ft_session *s, unsigned int fastpath)
 		kvm_ft_fail(s, -EIO, "the performance counter was taken away");
 		return ended(s);
 	}
-	kvm_ft_stepped_over(s);
+	kvm_ft_stepped_over(s, fastpath != EXIT_FASTPATH_NONE);
 	s->arch.software_interrupt = false;
 	r = dispatch(s, fastpath);
 	/* A read of the local APIC inside KVM's handler may have diverged. */

@@ -47,6 +47,19 @@ void kvm_ft_step_over(struct kvm_ft_session *s)
 	a->resume_rcx = a->vcpu->arch.regs[VCPU_REGS_RCX];
 }
 
+/*
+ * KVM completes some instructions (HLT, WRMSR) right behind the VM exit, before its
+ * exit handler is called or without calling it, and leaves RF as it is.
+ */
+#define LONGEST_INSTRUCTION	15
+
+static bool notrace skipped(const struct kvm_ft_arch *a)
+{
+	unsigned long length = a->vcpu->arch.regs[VCPU_REGS_RIP] - a->resume_rip;
+
+	return length && length <= LONGEST_INSTRUCTION;
+}
+
 /**
  * kvm_ft_step_before_entry() - set RFLAGS.RF if it is wanted for this entry
  * @s: the session, with a breakpoint
@@ -57,7 +70,9 @@ void notrace kvm_ft_step_before_entry(struct kvm_ft_session *s)
 	struct vmcb *vmcb = kvm_ft_vmcb(a->vcpu);
 	const unsigned long *regs = a->vcpu->arch.regs;
 
-	a->added_faults = 0;
+	if (a->resumed && skipped(a))
+		vmcb->save.rflags &= ~X86_EFLAGS_RF;
+	a->resumed = false;
 	if (a->resume && regs[VCPU_REGS_RIP] == a->resume_rip &&
 	    regs[VCPU_REGS_RCX] == a->resume_rcx &&
 	    !(vmcb->control.event_inj & SVM_EVTINJ_VALID) &&
@@ -87,11 +102,12 @@ void notrace kvm_ft_step_after_exit(struct kvm_ft_session *s)
 /**
  * kvm_ft_stepped_over() - take away RFLAGS.RF after a VM exit
  * @s: the session; @s->here is up to date
+ * @fastpath: has KVM dealt with the exit already?
  *
  * The CPU has cleared the flag if it has executed the instruction; what is set
  * anywhere else is the guest's own.
  */
-void kvm_ft_stepped_over(struct kvm_ft_session *s)
+void kvm_ft_stepped_over(struct kvm_ft_session *s, bool fastpath)
 {
 	struct kvm_ft_arch *a = &s->arch;
 	struct vmcb *vmcb = kvm_ft_vmcb(a->vcpu);
@@ -99,12 +115,12 @@ void kvm_ft_stepped_over(struct kvm_ft_session *s)
 	if (!a->resumed)
 		return;
 	a->resumed = false;
-	if (!(vmcb->save.rflags & X86_EFLAGS_RF) ||
-	    s->here.progress != a->resume_progress ||
-	    a->vcpu->arch.regs[VCPU_REGS_RIP] != a->resume_rip)
+	if (!(vmcb->save.rflags & X86_EFLAGS_RF))
 		return;
-	vmcb->save.rflags &= ~X86_EFLAGS_RF;
-	a->resume = true;
+	a->resume = s->here.progress == a->resume_progress &&
+		    a->vcpu->arch.regs[VCPU_REGS_RIP] == a->resume_rip;
+	if (a->resume || (fastpath && skipped(a)))
+		vmcb->save.rflags &= ~X86_EFLAGS_RF;
 }
 
 /**

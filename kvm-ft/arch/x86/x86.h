@@ -137,12 +137,12 @@ void kvm_ft_entry_release(struct kvm_ft_session *s);
 void kvm_ft_before_entry(struct kvm_ft_session *s);
 void kvm_ft_after_exit(struct kvm_ft_session *s);
 
-/* step.c: around VM entry, interrupts off; */
+/* step.c: around VM entry, interrupts off */
 void kvm_ft_step_before_entry(struct kvm_ft_session *s);
 void kvm_ft_step_after_exit(struct kvm_ft_session *s);
 /* in the exit handler, interrupts on */
 void kvm_ft_step_over(struct kvm_ft_session *s);
-void kvm_ft_stepped_over(struct kvm_ft_session *s);
+void kvm_ft_stepped_over(struct kvm_ft_session *s, bool fastpath);
 bool kvm_ft_step_faulted(struct kvm_ft_session *s, unsigned int vector);
 
 /* counter.c */
