@@ -126,7 +126,8 @@ static void notrace seek_landmark(struct kvm_ft_session *s, struct vmcb *vmcb)
  */
 static bool notrace overflowed_outside(const struct kvm_ft_session *s)
 {
-	return s->arch.approach == KVM_FT_COUNTING && READ_ONCE(s->arch.overflowed);
+	return (s->arch.approach == KVM_FT_COUNTING || s->arch.approach == KVM_FT_WATCHING) &&
+	       READ_ONCE(s->arch.overflowed);
 }
 
 /* Any context; its interrupt alone ends the guest's run. */
