@@ -272,7 +272,7 @@ static int wait_for_entry(struct kvm_ft_session *s)
 	while (r == -EAGAIN)
 		r = kvm_ft_log_next_block(s, true);
 	if (r < 0 && r != -EINTR)
-		kvm_ft_fail(s, r, "cannot read the log");
+		kvm_ft_fail(s, r, kvm_ft_log_problem(s, r));
 	return min(r, 0);
 }
 
