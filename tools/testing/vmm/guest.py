@@ -5,14 +5,13 @@ import hashlib
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 
 TESTING = pathlib.Path(__file__).resolve().parents[1]
 TOP = TESTING.parent.parent
 sys.path.insert(0, str(TESTING / "lab"))
 
-from ftlab_lib.initramfs import need  # noqa: E402  (the path has to come first)
+from ftlab_lib.initramfs import link_applets, need, pack  # noqa: E402  (the path has to come first)
 from ftlab_lib.kernels import Kernel  # noqa: E402
 from ftlab_lib.modules import ModuleTree  # noqa: E402
 
@@ -49,7 +48,7 @@ class Guest:
             root = out / f"root-{self.release}.{os.getpid()}"
             try:
                 self._stage(root)
-                self._pack(root, target)
+                pack(root, target)
             finally:
                 shutil.rmtree(root, ignore_errors=True)
         return target
@@ -67,21 +66,9 @@ class Guest:
             (root / folder).mkdir(parents=True)
         busybox = need("busybox", "busybox-static")
         shutil.copy2(busybox, root / "bin/busybox")
-        listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
-        for applet in listed.stdout.split():
-            if applet != "busybox":
-                (root / "bin" / applet).symlink_to("busybox")
+        link_applets(busybox, root / "bin", {"busybox"})
         for module in self._modules:
             (root / f"lib/modules/{module}.ko").write_bytes(self._tree.data(module))
         (root / "etc/modules").write_text("".join(f"{name}\n" for name in self._modules))
         shutil.copy2(INIT, root / "init")
         (root / "init").chmod(0o755)
-
-    @staticmethod
-    def _pack(root, target):
-        names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
-        temp = target.with_name(f"{target.name}.{os.getpid()}")
-        with open(temp, "wb") as out:
-            subprocess.run([need("cpio", "cpio"), "--quiet", "-o", "-H", "newc", "-R", "0:0"],
-                           input="\n".join(names).encode(), stdout=out, cwd=root, check=True)
-        temp.replace(target)

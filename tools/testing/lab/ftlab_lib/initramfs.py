@@ -60,6 +60,24 @@ def libraries(binary):
     return sorted(paths)
 
 
+def link_applets(busybox, folder, present):
+    """Have all of busybox's commands in a folder, but those that are present."""
+    listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    for applet in listed.stdout.split():
+        if applet not in present:
+            (folder / applet).symlink_to("busybox")
+
+
+def pack(root, target):
+    """Make a folder a cpio archive, which appears whole or not at all."""
+    names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+    temp = target.with_name(f"{target.name}.{os.getpid()}")
+    with open(temp, "wb") as out:
+        subprocess.run([need("cpio", "cpio"), "--quiet", "-o", "-H", "newc", "-R", "0:0"],
+                       input="\n".join(names).encode(), stdout=out, cwd=root, check=True)
+    temp.replace(target)
+
+
 class Initramfs:
     """One initramfs: its parts, its place in the cache, how to build it."""
 
@@ -89,7 +107,7 @@ class Initramfs:
             with tempfile.TemporaryDirectory(prefix="ftlab-initramfs-") as temp:
                 root = pathlib.Path(temp) / "root"
                 self._stage(root)
-                self._pack(root, target)
+                pack(root, target)
             self._forget_old(target.parent)
         os.utime(target)  # in use
         return target
@@ -121,12 +139,8 @@ class Initramfs:
         shutil.copy2(self.agent, root / "bin/ftlab-agent")
         shutil.copy2(self.busybox, root / "bin/busybox")
         self._stage_tools(root)
-        applets = subprocess.run([self.busybox, "--list"], capture_output=True, text=True,
-                                 check=True).stdout.split()
-        present = {os.path.basename(tool) for tool in self.tools} | {"busybox"}
-        for applet in applets:
-            if applet not in present:
-                (root / "bin" / applet).symlink_to("busybox")
+        link_applets(self.busybox, root / "bin",
+                     {os.path.basename(tool) for tool in self.tools} | {"busybox"})
         (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n"
                                          "nobody:x:65534:65534:nobody:/:/bin/false\n")
         (root / "etc/group").write_text("root:x:0:\nkvm:x:104:\nnogroup:x:65534:\n")
@@ -153,12 +167,3 @@ class Initramfs:
             if listing.name not in ("modules.dep", "modules.builtin"):
                 listing.unlink()
         (root / "etc/ftlab/modules").write_text("".join(f"{m}\n" for m in self.modules))
-
-    @staticmethod
-    def _pack(root, target):
-        names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
-        temp = target.with_name(f"{target.name}.{os.getpid()}")
-        with open(temp, "wb") as out:
-            subprocess.run([need("cpio", "cpio"), "--quiet", "-o", "-H", "newc", "-R", "0:0"],
-                           input="\n".join(names).encode(), stdout=out, cwd=root, check=True)
-        temp.replace(target)
