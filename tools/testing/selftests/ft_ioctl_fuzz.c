@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "counter.h"
+#include "environment.h"
 #include "kselftest_harness.h"
 #include "program.h"
 #include "random.h"
@@ -623,13 +624,6 @@ static pid_t spawn_good(int *told)
 	exit(0);
 }
 
-static unsigned long from_environment(const char *name, unsigned long otherwise)
-{
-	const char *value = getenv(name);
-
-	return value ? strtoul(value, NULL, 0) : otherwise;
-}
-
 static int uses(void)
 {
 	FILE *f = fopen("/sys/module/kvm_ft/refcnt", "r");
@@ -654,8 +648,8 @@ FIXTURE_TEARDOWN(fuzz)
 
 TEST_F_TIMEOUT(fuzz, ioctls_of_all_sorts, 3600)
 {
-	unsigned long seed = from_environment("KVM_FT_TEST_SEED", 1);
-	unsigned long rounds = from_environment("KVM_FT_TEST_ROUNDS", 5);
+	unsigned long seed = environment_number("KVM_FT_TEST_SEED", 1);
+	unsigned long rounds = environment_number("KVM_FT_TEST_ROUNDS", 5);
 	struct replay r = new_replay();
 	unsigned long i;
 	int used = uses(), sessions = sessions_in_sysfs(), told;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "counter.h"
+#include "environment.h"
 #include "kselftest_harness.h"
 #include "random.h"
 #include "random_program.h"
@@ -212,18 +213,11 @@ FIXTURE_TEARDOWN(random)
 	replay_set_skid(-1);
 }
 
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 0) : otherwise;
-}
-
 /* The harness would allow 30 seconds for all of them. */
 TEST_F_TIMEOUT(random, programs, 100000)
 {
-	uint64_t first = from_environment("FT_RANDOM_START", FIRST_SEED);
-	uint64_t count = from_environment("FT_RANDOM_COUNT", SEEDS);
+	uint64_t first = environment_number("FT_RANDOM_START", FIRST_SEED);
+	uint64_t count = environment_number("FT_RANDOM_COUNT", SEEDS);
 	struct totals t = { };
 	uint64_t seed;
 
