@@ -150,6 +150,8 @@ static long start_session(struct kvm_ft_session *s, struct kvm_ft_start *start)
 		err = take_vcpu(s, start->role);
 	if (err)
 		return err;
+	/* A halted guest is waited for here, not inside KVM, where the log cannot wake it. */
+	s->halted = s->arch.vcpu->arch.mp_state == KVM_MP_STATE_HALTED;
 	WRITE_ONCE(s->role, start->role);
 	kvm_ft_set_state(s, start->role == KVM_FT_RECORD ?
 			 KVM_FT_STATE_RECORDING : KVM_FT_STATE_REPLAYING);
