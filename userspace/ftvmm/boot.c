@@ -318,3 +318,75 @@ int boot_load(void *data)
 	acpi_place(m);
 	return set_registers(boot, kernel);
 }
+
+/* Sections of a snapshot. */
+#define KERNEL_SECTION		"boot.kernel"
+#define INITRD_SECTION		"boot.initrd"
+#define COMMAND_LINE_SECTION	"boot.command_line"
+#define SEED_SECTION		"boot.seed"
+#define SECTION_VERSION		1
+#define FILE_MAX		0x80000000
+
+int boot_save(const struct boot *boot, struct snapshot_writer *to)
+{
+	const struct boot_file *kernel = &boot->kernel, *initrd = &boot->initrd;
+
+	if (snapshot_write(to, KERNEL_SECTION, SECTION_VERSION, 0, kernel->data, kernel->size) ||
+	    snapshot_write(to, INITRD_SECTION, SECTION_VERSION, 0, initrd->data, initrd->size) ||
+	    snapshot_write(to, COMMAND_LINE_SECTION, SECTION_VERSION, 0, boot->command_line,
+			   strlen(boot->command_line)))
+		return -1;
+	return snapshot_write(to, SEED_SECTION, SECTION_VERSION, 0, boot->rng_seed,
+			      sizeof(boot->rng_seed));
+}
+
+/* Each comes once. */
+static int take_file(struct boot_file *file, uint64_t max, struct snapshot_reader *from)
+{
+	if (file->data || from->section.version != SECTION_VERSION || from->section.size > max)
+		return complain("%s: section %s makes no sense", from->name, from->section.name);
+	file->data = calloc(1, from->section.size + 1);
+	if (!file->data)
+		return complain("no memory for section %s of %s", from->section.name, from->name);
+	file->size = from->section.size;
+	return snapshot_read(from, file->data) ? -1 : 1;
+}
+
+static int take_command_line(struct boot *boot, struct snapshot_reader *from)
+{
+	struct boot_file line = { .data = (uint8_t *)boot->command_line };
+	int taken = take_file(&line, COMMAND_LINE_MAX - 1, from);
+
+	boot->command_line = (char *)line.data;
+	return taken;
+}
+
+static int take_seed(struct boot *boot, struct snapshot_reader *from)
+{
+	if (from->section.version != SECTION_VERSION ||
+	    from->section.size != sizeof(boot->rng_seed))
+		return complain("%s: section %s makes no sense", from->name, from->section.name);
+	return snapshot_read(from, boot->rng_seed) ? -1 : 1;
+}
+
+int boot_take(struct boot *boot, struct snapshot_reader *from)
+{
+	const char *name = from->section.name;
+
+	if (!strcmp(name, KERNEL_SECTION))
+		return take_file(&boot->kernel, FILE_MAX, from);
+	if (!strcmp(name, INITRD_SECTION))
+		return take_file(&boot->initrd, FILE_MAX, from);
+	if (!strcmp(name, COMMAND_LINE_SECTION))
+		return take_command_line(boot, from);
+	if (!strcmp(name, SEED_SECTION))
+		return take_seed(boot, from);
+	return 0;
+}
+
+int boot_loaded(const struct boot *boot)
+{
+	if (!boot->kernel.data || !boot->initrd.data || !boot->command_line)
+		return complain("the snapshot lacks the kernel, the initrd or the command line");
+	return check_kernel(boot, "the snapshot's kernel");
+}

@@ -34,6 +34,8 @@ struct boot {
 	uint8_t rng_seed[32];
 };
 
+/* Functions that return int: 0, or -1 with the reason told, unless noted. */
+
 /**
  * boot_open() - read the files
  * @boot: what is booted
@@ -67,5 +69,21 @@ int boot_set_command_line(struct boot *boot, const char *append, const char *con
  * Return: 0, or -1 with the reason told.
  */
 int boot_load(void *data);
+
+/* Write what is booted to a snapshot: a guest that resets itself needs it again. */
+int boot_save(const struct boot *boot, struct snapshot_writer *to);
+
+/**
+ * boot_take() - read a section that boot_save() has written
+ * @boot: what is booted: nothing yet
+ * @from: the snapshot, with the section's head read
+ *
+ * Return: 1 if it was one of these; 0 if not, and nothing was read; -1 with the
+ * reason told.
+ */
+int boot_take(struct boot *boot, struct snapshot_reader *from);
+
+/* All sections were taken: are they what can be booted? */
+int boot_loaded(const struct boot *boot);
 
 #endif

@@ -113,6 +113,40 @@ static void prepare(struct io_uring_sqe *sqe, struct disk *disk, struct request 
 		r->size = 0;
 }
 
+/*
+ * A replay.  At once: the guest's next write may be one that waited for this one, and
+ * the log says that it was complete.
+ */
+static int write_now(struct disk *disk, enum disk_operation operation, uint64_t offset,
+		     uint64_t size, const void *data)
+{
+	const char *from = data;
+
+	if (operation == DISK_DISCARD || operation == DISK_ZERO)
+		return fallocate(disk->fd, FALLOC_FL_KEEP_SIZE | (operation == DISK_ZERO ?
+				 FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE), offset, size);
+	while (operation == DISK_WRITE && size) {
+		ssize_t done = pwrite(disk->fd, from, size, offset);
+
+		if (done <= 0)
+			return -1;
+		from += done;
+		offset += done;
+		size -= done;
+	}
+	return 0;
+}
+
+static int replay(struct disk *disk, enum disk_operation operation, uint64_t offset,
+		  uint64_t size, void *data)
+{
+	if (disk->fd >= 0 && write_now(disk, operation, offset, size, data))
+		complain("disk %u: cannot write to the image: %s", disk->tag & 0xff,
+			 strerror(errno));
+	free(data);
+	return 0;
+}
+
 int disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
 		enum disk_operation operation, uint64_t offset, uint64_t size, void *data)
 {
@@ -121,6 +155,8 @@ int disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
 	struct request *r;
 	int buffers, err = -EAGAIN;
 
+	if (disk->replayed)
+		return replay(disk, operation, offset, size, data);
 	r = malloc(sizeof(*r) + (to_read / DISK_CHUNK + 1) * sizeof(r->iov[0]));
 	if (!r)
 		return -ENOMEM;
@@ -241,6 +277,31 @@ int disk_open(struct disk *disk, const char *path, bool read_only, struct loop *
 		return complain("cannot use io_uring (%s): kernel.io_uring_disabled must be 0",
 				strerror(-err));
 	return loop_watch(loop, &disk->completed);
+}
+
+int disk_open_replay(struct disk *disk, const struct disk_option *option, uint32_t tag)
+{
+	*disk = (struct disk){
+		.fd = -1,
+		.replayed = true,
+		.size = option->size,
+		.read_only = option->read_only,
+		.tag = tag,
+		.ring.ring_fd = -1,
+		.completed.fd = -1,
+	};
+	if (!option->path)
+		return 0;
+	if (option->read_only)
+		return complain("disk image %s: the disk was read-only, nothing is written to it",
+				option->path);
+	if (open_image(disk, option->path))
+		return -1;
+	if (disk->size != option->size)
+		return complain("disk image %s has %llu bytes, the disk that was recorded %llu",
+				option->path, (unsigned long long)disk->size,
+				(unsigned long long)option->size);
+	return 0;
 }
 
 void disk_close(struct disk *disk)

@@ -17,6 +17,7 @@
 
 #include "inputs.h"
 #include "loop.h"
+#include "options.h"
 
 #define DISK_SECTOR	512
 #define DISK_REQUESTS	256	/* at a time */
@@ -54,7 +55,9 @@ struct disk_done {
 
 /**
  * struct disk - an image
- * @fd: its descriptor
+ * @fd: its descriptor; -1 in a replay without an image
+ * @replayed: it is that of a replay: nothing is read, nothing completes but what the
+ *	log says, and what is written is written at once
  * @size: in bytes
  * @read_only: it cannot be written to
  * @tag: of the events
@@ -63,6 +66,7 @@ struct disk_done {
  */
 struct disk {
 	int fd;
+	bool replayed;
 	uint64_t size;
 	bool read_only;
 	uint32_t tag;
@@ -84,6 +88,17 @@ struct disk {
  */
 int disk_open(struct disk *disk, const char *path, bool read_only, struct loop *loop,
 	      uint32_t tag);
+
+/**
+ * disk_open_replay() - open the disk of a replay
+ * @disk: must stay
+ * @option: size, and whether it is read-only, as it was recorded; the path of an image
+ *	as the disk was when recording began, to be written to, or NULL
+ * @tag: of the events
+ *
+ * Return: 0, or -1 with the reason told.
+ */
+int disk_open_replay(struct disk *disk, const struct disk_option *option, uint32_t tag);
 
 void disk_close(struct disk *disk);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "inputs.h"
+#include "message.h"
 
 static struct {
 	pthread_mutex_t lock;	/* protects first and last */
@@ -10,6 +11,7 @@ static struct {
 	struct event *last;
 	void (*kick)(void *vcpu);
 	void *vcpu;
+	struct kvmft_session *session;
 	struct {
 		event_handler *handler;
 		void *device;
@@ -20,6 +22,11 @@ void inputs_handle(uint32_t tag, event_handler *handler, void *device)
 {
 	inputs.table[tag >> 8][tag & 0xff].handler = handler;
 	inputs.table[tag >> 8][tag & 0xff].device = device;
+}
+
+void inputs_record(struct kvmft_session *session)
+{
+	inputs.session = session;
 }
 
 void inputs_set_kick(void (*kick)(void *vcpu), void *vcpu)
@@ -73,15 +80,39 @@ static void apply(uint32_t tag, const void *data, uint32_t size)
 		inputs.table[kind][index].handler(inputs.table[kind][index].device, data, size);
 }
 
+static void show(const struct event *event)
+{
+	struct kvmft_session *s = inputs.session;
+
+	if (s && kvmft_put_event(s, event->tag, event->data, event->size))
+		complain("cannot record an event: %s", s->problem);
+}
+
 void inputs_apply(void)
 {
 	struct event *event = take_all(), *next;
 
 	for (; event; event = next) {
 		next = event->next;
+		show(event);
 		apply(event->tag, event->data, event->size);
 		free(event);
 	}
+}
+
+void inputs_replay(uint32_t tag, const void *data, uint32_t size)
+{
+	apply(tag, data, size);
+}
+
+bool inputs_waiting(void)
+{
+	bool waiting;
+
+	pthread_mutex_lock(&inputs.lock);
+	waiting = inputs.first;
+	pthread_mutex_unlock(&inputs.lock);
+	return waiting;
 }
 
 void inputs_drop(void)
@@ -96,8 +127,10 @@ void inputs_drop(void)
 
 void inputs_value(uint32_t tag, void *data, uint32_t size)
 {
-	/* Nothing is recorded yet: the value is what it is. */
-	(void)tag;
-	(void)data;
-	(void)size;
+	struct kvmft_session *s = inputs.session;
+	int err = s ? kvmft_value(s, tag, data, size) : 0;
+
+	/* At the log's end the value does not matter: the guest does not run on. */
+	if (err && err != -ENODATA)
+		complain("cannot record or replay a value: %s", s->problem);
 }

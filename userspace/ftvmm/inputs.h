@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../libkvmft/session.h"
+
 /* The most that an event or a value has: what KVM_FT_EVENT takes. */
 #define INPUT_MAX	65536
 
@@ -81,6 +83,21 @@ void inputs_apply(void);
 
 /* Forget all that was posted: the guest is being reset.  The vCPU's thread. */
 void inputs_drop(void);
+
+/* Is there something that was posted?  Any thread. */
+bool inputs_waiting(void);
+
+/**
+ * inputs_record() - let a session have a look at all inputs
+ * @session: it gets each event before it is applied, and each value; on replay
+ *	values come from it.  NULL for none
+ *
+ * The vCPU's thread.  If the session fails it says so when the guest is run on.
+ */
+void inputs_record(struct kvmft_session *session);
+
+/* An event of a recording happens again.  The vCPU's thread, as inputs_apply(). */
+void inputs_replay(uint32_t tag, const void *data, uint32_t size);
 
 /**
  * inputs_value() - declare a value

@@ -121,6 +121,8 @@ void source_taken(struct source *source)
 {
 	uint64_t one = 1;
 
+	if (!source->loop)
+		return;
 	if (write(source->taken.fd, &one, sizeof(one)) != sizeof(one))
 		complain("cannot wake the main loop: %s", strerror(errno));
 }

@@ -79,7 +79,10 @@ void source_end(struct source *source);
 
 void source_close(struct source *source);
 
-/* The device has taken the last event, all of it.  The vCPU's thread. */
+/*
+ * The device has taken the last event, all of it.  The vCPU's thread.  Nothing if the
+ * source was not opened, as in a replay.
+ */
 void source_taken(struct source *source);
 
 #endif

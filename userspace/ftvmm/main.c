@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "boot.h"
@@ -15,6 +16,7 @@
 #include "options.h"
 #include "pci.h"
 #include "power.h"
+#include "recording.h"
 #include "rtc.h"
 #include "serial.h"
 #include "terminal.h"
@@ -25,6 +27,9 @@
 #include "virtio_rng.h"
 #include "tap.h"
 #include "vm.h"
+
+#define EXIT_DIVERGED		3	/* of the program: --help says so */
+#define PROGRESS_SECONDS	2
 
 /**
  * struct machine - everything
@@ -37,6 +42,8 @@
  * @vm: KVM's part
  * @vcpu: the vCPU
  * @boot: what is booted
+ * @recording: that is made or played
+ * @progress: when to tell how far a replay has come
  * @serial: ttyS0
  * @rtc: the clock
  * @power: the switches
@@ -58,6 +65,8 @@ struct machine {
 	struct vm vm;
 	struct vcpu vcpu;
 	struct boot boot;
+	struct recording recording;
+	struct watch progress;
 	struct serial serial;
 	struct rtc rtc;
 	struct power power;
@@ -119,11 +128,17 @@ static int open_disks(struct machine *m)
 
 	for (i = 0; i < o->disks; i++) {
 		struct virtio_blk *blk = &m->blk[m->disks++];
+		struct disk_option *disk = &o->disk[i];
+		uint32_t tag = INPUT_TAG(INPUT_DISK, i);
+		int err;
 
-		if (disk_open(&blk->disk, o->disk[i].path, o->disk[i].read_only, &m->loop,
-			      INPUT_TAG(INPUT_DISK, i)) ||
-		    virtio_blk_open(blk, &m->pci, i))
+		if (o->replay)
+			err = disk_open_replay(&blk->disk, disk, tag);
+		else
+			err = disk_open(&blk->disk, disk->path, disk->read_only, &m->loop, tag);
+		if (err || virtio_blk_open(blk, &m->pci, i))
 			return -1;
+		disk->size = blk->disk.size;
 	}
 	return 0;
 }
@@ -134,10 +149,11 @@ static int open_nets(struct machine *m)
 	unsigned int i;
 
 	for (i = 0; i < o->nets; i++) {
-		int tap = tap_open(o->net[i].tap);
+		int tap = o->replay ? -1 : tap_open(o->net[i].tap);
 
-		if (tap < 0 || virtio_net_open(&m->net[m->nets++], &m->pci, &m->loop, i, tap,
-					       o->net[i].mac))
+		if (tap < 0 && !o->replay)
+			return -1;
+		if (virtio_net_open(&m->net[m->nets++], &m->pci, &m->loop, i, tap, o->net[i].mac))
 			return -1;
 	}
 	return 0;
@@ -147,7 +163,7 @@ static int open_terminal(struct machine *m)
 {
 	uint32_t kind = m->options.console == CONSOLE_VIRTIO ? INPUT_CONSOLE : INPUT_SERIAL;
 
-	if (m->options.console == CONSOLE_NONE)
+	if (m->options.console == CONSOLE_NONE || m->options.replay)
 		return 0;
 	m->terminal.quit = quit;
 	m->terminal.owner = m;
@@ -172,6 +188,20 @@ static int open_devices(struct machine *m)
 	return open_terminal(m);
 }
 
+/* What is booted: what the user names, or what a recording has. */
+static int open_boot(struct machine *m)
+{
+	struct options *o = &m->options;
+
+	m->recording.options = o;
+	m->recording.vcpu = &m->vcpu;
+	m->recording.boot = &m->boot;
+	m->boot.vcpu = &m->vcpu;
+	if (o->replay)
+		return recording_open(&m->recording, o);
+	return boot_open(&m->boot, o->kernel, o->initrd);
+}
+
 static int set_up(struct machine *m)
 {
 	static const char *const consoles[] = {
@@ -181,11 +211,10 @@ static int set_up(struct machine *m)
 	};
 	struct options *o = &m->options;
 
-	if (boot_open(&m->boot, o->kernel, o->initrd) || vm_open(&m->vm, o->memory) ||
+	if (open_boot(m) || vm_open(&m->vm, o->memory) ||
 	    vcpu_open(&m->vcpu, &m->vm, boot_load, &m->boot))
 		return -1;
-	m->boot.vcpu = &m->vcpu;
-	if (boot_set_command_line(&m->boot, o->append, consoles[o->console]))
+	if (!o->replay && boot_set_command_line(&m->boot, o->append, consoles[o->console]))
 		return -1;
 	if (loop_open(&m->loop) || watch_signals(m))
 		return -1;
@@ -195,11 +224,55 @@ static int set_up(struct machine *m)
 	return open_devices(m);
 }
 
+static void on_progress(void *owner)
+{
+	struct machine *m = owner;
+	uint64_t count;
+
+	if (read(m->progress.fd, &count, sizeof(count)) == sizeof(count))
+		recording_progress(&m->recording);
+}
+
+static int watch_progress(struct machine *m)
+{
+	const struct itimerspec every = {
+		.it_interval.tv_sec = PROGRESS_SECONDS,
+		.it_value.tv_sec = PROGRESS_SECONDS,
+	};
+
+	m->progress = (struct watch){
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+		.ready = on_progress,
+		.owner = m,
+	};
+	if (m->progress.fd < 0 || timerfd_settime(m->progress.fd, 0, &every, NULL))
+		return complain("cannot use a timer: %s", strerror(errno));
+	return loop_watch(&m->loop, &m->progress);
+}
+
+/* The guest is where it is to start from: booted, or as a recording has it. */
+static int prepare(struct machine *m)
+{
+	const struct options *o = &m->options;
+
+	if (o->replay) {
+		if (state_keep() || recording_load(&m->recording) || watch_progress(m))
+			return -1;
+	} else if (vcpu_boot(&m->vcpu)) {
+		return -1;
+	}
+	if (o->record && recording_start(&m->recording))
+		return -1;
+	if (o->record || o->replay)
+		m->vcpu.recording = &m->recording;
+	return 0;
+}
+
 static int run(struct machine *m)
 {
 	int failed;
 
-	if (vcpu_start(&m->vcpu))
+	if (prepare(m) || vcpu_start(&m->vcpu))
 		return 1;
 	failed = loop_run(&m->loop);
 	switch (vcpu_stop(&m->vcpu)) {
@@ -209,9 +282,13 @@ static int run(struct machine *m)
 	case VCPU_STOPPED:
 		info("the guest was ended");
 		break;
+	case VCPU_REPLAYED:
+		break;
 	default:
 		failed = 1;
 	}
+	if (m->recording.diverged)
+		return EXIT_DIVERGED;
 	return failed ? 1 : 0;
 }
 
@@ -224,10 +301,13 @@ static void tear_down(struct machine *m)
 		disk_close(&m->blk[i].disk);
 	for (i = 0; i < m->nets; i++)
 		virtio_net_close(&m->net[i]);
+	kvmft_close(&m->recording.session);
 	vcpu_close(&m->vcpu);
 	vm_close(&m->vm);
 	boot_close(&m->boot);
 	loop_close(&m->loop);
+	if (m->progress.fd >= 0)
+		close(m->progress.fd);
 	if (m->signals.fd >= 0)
 		close(m->signals.fd);
 }
@@ -237,6 +317,8 @@ int main(int argc, char **argv)
 	static struct machine m = {
 		.loop.epoll = -1,
 		.signals.fd = -1,
+		.progress.fd = -1,
+		.recording.session.fd = -1,
 		.vm = { .kvm = -1, .fd = -1 },
 		.vcpu = { .fd = -1, .ended = -1, .run = (void *)-1 },
 	};

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "memory.h"
 #include "message.h"
+
+#define SECTION		"memory"
+#define SECTION_MAX	0x100000	/* bytes */
+#define PAGE		4096u
 
 int memory_open(struct memory *m, uint64_t size)
 {
@@ -38,4 +43,39 @@ void *memory_at(const struct memory *m, uint64_t gpa, uint64_t size)
 	if (gpa < MEMORY_HIGH)
 		return within(m->base, m->low, gpa, size);
 	return within(m->base + m->low, m->size - m->low, gpa - MEMORY_HIGH, size);
+}
+
+static bool is_zero(const uint8_t *page)
+{
+	return !page[0] && !memcmp(page, page + 1, PAGE - 1);
+}
+
+int memory_save(const struct memory *m, struct snapshot_writer *to)
+{
+	uint64_t start, end;
+
+	for (start = 0; start < m->size; start = end) {
+		end = start + PAGE;
+		if (is_zero(m->base + start))
+			continue;
+		while (end < m->size && end - start < SECTION_MAX && !is_zero(m->base + end))
+			end += PAGE;
+		if (snapshot_write(to, SECTION, 1, start, m->base + start, end - start))
+			return -1;
+	}
+	return 0;
+}
+
+int memory_take(struct memory *m, struct snapshot_reader *from)
+{
+	const struct snapshot_section *s = &from->section;
+	void *to;
+
+	if (strcmp(s->name, SECTION))
+		return 0;
+	to = within(m->base, m->size, s->at, s->size);
+	if (s->version != 1 || s->at % PAGE || s->size % PAGE || s->size > SECTION_MAX || !to)
+		return complain("%s is damaged: it has memory where the guest has none",
+				from->name);
+	return snapshot_read(from, to) ? -1 : 1;
 }

@@ -6,10 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "snapshot.h"
+
 #define MEMORY_GAP	0xc0000000ull	/* no RAM from here ... */
 #define MEMORY_HIGH	0x100000000ull	/* ... to here */
 #define MEMORY_MIN	(32ull << 20)
 #define MEMORY_MAX	0x10000000000ull
+#define MEMORY_UNIT	(2ull << 20)
 
 /* In the gap; PCI's window is also in dsdt.asl. */
 #define PCI_WINDOW	0xd0000000ull
@@ -49,5 +52,18 @@ void memory_close(struct memory *m);
  * Return: the address, or NULL if not all of the range is RAM.
  */
 void *memory_at(const struct memory *m, uint64_t gpa, uint64_t size);
+
+/* Write all that is not zero to a snapshot.  Returns 0, or -1 with the reason told. */
+int memory_save(const struct memory *m, struct snapshot_writer *to);
+
+/**
+ * memory_take() - read a section that memory_save() has written
+ * @m: the memory, which was zero before
+ * @from: the snapshot, with the section's head read
+ *
+ * Return: 1 if it was one of memory; 0 if not, and nothing was read; -1 with the
+ * reason told.
+ */
+int memory_take(struct memory *m, struct snapshot_reader *from);
 
 #endif

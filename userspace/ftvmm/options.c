@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <getopt.h>
+#include <linux/kvm_ft.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,14 @@
 
 #define VERSION		"0.1.0"
 #define MEMORY_DEFAULT	(512ull << 20)
-#define MEMORY_UNIT	(2ull << 20)
+#define HASH_INTERVAL	100000000ull
 
 static const char help[] =
 "usage: ftvmm --kernel FILE [OPTION]...\n"
+"       ftvmm --replay DIR [OPTION]...\n"
 "\n"
-"Run a Linux guest under KVM, with one vCPU and no firmware.\n"
+"Run a Linux guest under KVM, with one vCPU and no firmware; or replay a recording\n"
+"of one.\n"
 "\n"
 "  -k, --kernel FILE     the guest's kernel: a bzImage, such as /boot/vmlinuz-*\n"
 "  -i, --initrd FILE     its initial RAM disk\n"
@@ -30,19 +33,37 @@ static const char help[] =
 "                        the guest, Ctrl-A Ctrl-A is one Ctrl-A for the guest\n"
 "  -n, --name NAME       of the guest, in messages (ftvmm)\n"
 "      --log FILE        append messages to a file, instead of stderr\n"
+"\n"
+"      --record DIR      record the guest to a new folder, from the start\n"
+"      --replay DIR      play a recording: no network, no disks; what the guest\n"
+"                        prints is shown again. With --disk, what it writes goes to\n"
+"                        that image, which must be as the disk was at the start\n"
+"      --verify          record registers at each entry and hashes of RAM, so that a\n"
+"                        replay is checked against them; with --replay: refuse a\n"
+"                        recording without them\n"
+"      --hash-interval N guest progress between two hashes of RAM (100000000)\n"
+"      --counter TYPE    of guest progress: 'cpu', the CPU's own (the default), or\n"
+"                        'lab', that of an emulated host\n"
+"\n"
 "  -h, --help            this text\n"
 "  -V, --version\n"
 "\n"
 "SIGTERM presses the guest's power button, once; a second one, or SIGINT, ends\n"
 "it at once. When the guest resets itself, it starts again.\n"
 "\n"
-"Exit status: 0 when the guest was powered off or ended, 1 after an error, 2 if\n"
-"the command line is wrong.\n";
+"Exit status: 0 when the guest was powered off or ended, or the recording was played\n"
+"to its end; 1 after an error, 2 if the command line is wrong, 3 if a replay has\n"
+"diverged from its recording.\n";
 
 enum {
 	OPT_CONSOLE = 256,
 	OPT_LOG,
 	OPT_NET,
+	OPT_RECORD,
+	OPT_REPLAY,
+	OPT_VERIFY,
+	OPT_HASH_INTERVAL,
+	OPT_COUNTER,
 };
 
 static const struct option table[] = {
@@ -55,6 +76,11 @@ static const struct option table[] = {
 	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ "name", required_argument, NULL, 'n' },
 	{ "log", required_argument, NULL, OPT_LOG },
+	{ "record", required_argument, NULL, OPT_RECORD },
+	{ "replay", required_argument, NULL, OPT_REPLAY },
+	{ "verify", no_argument, NULL, OPT_VERIFY },
+	{ "hash-interval", required_argument, NULL, OPT_HASH_INTERVAL },
+	{ "counter", required_argument, NULL, OPT_COUNTER },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
@@ -158,6 +184,49 @@ static int parse_net(struct options *options, char *text)
 	return 0;
 }
 
+static int parse_hash_interval(struct options *options, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	options->hash_interval = strtoull(text, &end, 10);
+	if (errno || end == text || *end || options->hash_interval < KVM_FT_INTERVAL_MIN ||
+	    options->hash_interval > KVM_FT_INTERVAL_MAX)
+		return complain("--hash-interval %s: a number from %llu to %llu", text,
+				KVM_FT_INTERVAL_MIN, KVM_FT_INTERVAL_MAX);
+	return 0;
+}
+
+static int parse_counter(struct options *options, const char *text)
+{
+	options->lab_counter = !strcmp(text, "lab");
+	if (!options->lab_counter && strcmp(text, "cpu"))
+		return complain("--counter %s: it is cpu or lab", text);
+	return 0;
+}
+
+/* Those of a recording, and of the machine that makes it. */
+static int take_recording(struct options *options, int option, char *value)
+{
+	switch (option) {
+	case OPT_RECORD:
+		options->record = value;
+		return 0;
+	case OPT_REPLAY:
+		options->replay = value;
+		return 0;
+	case OPT_VERIFY:
+		options->verify = true;
+		return 0;
+	case OPT_HASH_INTERVAL:
+		return parse_hash_interval(options, value);
+	case OPT_COUNTER:
+		return parse_counter(options, value);
+	default:
+		return complain("see ftvmm --help");	/* getopt has told what is wrong */
+	}
+}
+
 static int take(struct options *options, int option, char *value)
 {
 	switch (option) {
@@ -191,15 +260,25 @@ static int take(struct options *options, int option, char *value)
 		puts("ftvmm " VERSION);
 		return 1;
 	default:
-		return complain("see ftvmm --help");	/* getopt has told what is wrong */
+		return take_recording(options, option, value);
 	}
+}
+
+static int check_replay(const struct options *options)
+{
+	if (options->record)
+		return complain("--record and --replay: it is one or the other");
+	if (options->kernel || options->initrd || options->nets)
+		return complain("--replay: kernel, initrd and nets are those of the recording");
+	return 0;
 }
 
 int options_parse(struct options *options, int argc, char **argv)
 {
 	int option, done;
 
-	*options = (struct options){ .name = "ftvmm", .append = "", .memory = MEMORY_DEFAULT };
+	*options = (struct options){ .name = "ftvmm", .append = "", .memory = MEMORY_DEFAULT,
+				      .hash_interval = HASH_INTERVAL };
 	while ((option = getopt_long(argc, argv, "k:i:a:m:d:n:hV", table, NULL)) != -1) {
 		done = take(options, option, optarg);
 		if (done)
@@ -207,6 +286,8 @@ int options_parse(struct options *options, int argc, char **argv)
 	}
 	if (optind < argc)
 		return complain("'%s' is not an option: see ftvmm --help", argv[optind]);
+	if (options->replay)
+		return check_replay(options);
 	if (!options->kernel)
 		return complain("no kernel to boot: give one with --kernel, see ftvmm --help");
 	return 0;

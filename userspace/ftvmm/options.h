@@ -18,11 +18,13 @@ enum console {
 
 /**
  * struct disk_option - a disk
- * @path: of its image
+ * @path: of its image; NULL if it has none, in a replay
+ * @size: in bytes: of the image, when it is open, or in a replay as it was recorded
  * @read_only: it must not be written to
  */
 struct disk_option {
 	const char *path;
+	uint64_t size;
 	bool read_only;
 };
 
@@ -49,6 +51,12 @@ struct net_option {
  * @disks: how many
  * @net: network devices
  * @nets: how many
+ * @record: folder to record to, or NULL
+ * @replay: folder to replay from, or NULL
+ * @verify: record: with registers and hashes; replay: there must be some
+ * @hash_interval: record: guest progress between two hashes of RAM
+ * @recorded_checking: replay: there are some
+ * @lab_counter: the counter is that of an emulated host
  */
 struct options {
 	const char *name;
@@ -62,6 +70,12 @@ struct options {
 	unsigned int disks;
 	struct net_option net[NICS_MAX];
 	unsigned int nets;
+	const char *record;
+	const char *replay;
+	bool verify;
+	uint64_t hash_interval;
+	bool recorded_checking;
+	bool lab_counter;
 };
 
 /**

@@ -7,30 +7,40 @@
 #define FTVMM_STATE_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+#include "snapshot.h"
 
 /**
  * struct state - of one device
  * @next: in the list of all
- * @name: unique
+ * @name: unique, shorter than SNAPSHOT_NAME
+ * @version: goes up whenever @data gets another layout or meaning
  * @data: the struct
  * @size: its size
  * @collect: makes @data current first; NULL if it always is
- * @restored: takes on what @data has become; NULL if there is nothing to do
+ * @restored: the guest is being reset: takes on what @data has become; NULL if
+ *	there is nothing to do
+ * @loaded: likewise, when @data was loaded from a snapshot; NULL for @restored
  * @device: for the functions, which return 0, or -1 with the reason told
  * @kept: a copy
+ * @taken: which of its sections were read from a snapshot
  */
 struct state {
 	struct state *next;
 	const char *name;
+	uint32_t version;
 	void *data;
 	size_t size;
 	int (*collect)(void *device);
 	int (*restored)(void *device);
+	int (*loaded)(void *device);
 	void *device;
 	void *kept;
+	unsigned int taken;
 };
 
-/* The struct must stay; restored() is called in the order of adding. */
+/* The struct must stay; restored() and loaded() are called in the order of adding. */
 void state_add(struct state *state);
 
 /**
@@ -48,5 +58,31 @@ int state_keep(void);
  * Return: 0, or -1 with the reason told.
  */
 int state_restore(void);
+
+/**
+ * state_save() - write the state of all devices, and what state_keep() remembers
+ * @to: the snapshot
+ *
+ * The guest stands still, its last instruction complete.
+ *
+ * Return: 0, or -1 with the reason told.
+ */
+int state_save(struct snapshot_writer *to);
+
+/**
+ * state_take() - read a section that state_save() has written
+ * @from: the snapshot, with the section's head read
+ *
+ * Return: 1 if it was one of a device; 0 if not, and nothing was read; -1 with the
+ * reason told.
+ */
+int state_take(struct snapshot_reader *from);
+
+/**
+ * state_loaded() - all sections were taken
+ *
+ * Return: 0, or -1 with the reason told: if a device's state did not come.
+ */
+int state_loaded(void);
 
 #endif

@@ -9,6 +9,7 @@
 #include "cpuid.h"
 #include "inputs.h"
 #include "message.h"
+#include "recording.h"
 #include "vcpu.h"
 
 #define KICK	SIGUSR1
@@ -37,12 +38,22 @@ static void on_kick(int number)
  * Makes KVM_RUN, the running one or the next, return; the guest is between two
  * instructions then, what it read or wrote before is complete.
  */
+static void interrupt(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(vcpu->thread, KICK);
+}
+
+/* A landmark, where events can be applied: without a recording any place is one. */
 static void kick(void *data)
 {
 	struct vcpu *vcpu = data;
+	struct recording *r = __atomic_load_n(&vcpu->recording, __ATOMIC_SEQ_CST);
 
-	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	pthread_kill(vcpu->thread, KICK);
+	if (r)
+		recording_kick(r);
+	else
+		interrupt(vcpu);
 }
 
 int vcpu_open(struct vcpu *vcpu, struct vm *vm, int (*boot)(void *data), void *boot_data)
@@ -101,6 +112,9 @@ unsigned int vcpu_tsc_khz(const struct vcpu *vcpu)
 
 void vcpu_power_off(struct vcpu *vcpu)
 {
+	/* A replay ends where the recording does, which is here, too. */
+	if (vcpu->recording && recording_is_replay(vcpu->recording))
+		return;
 	vcpu->end = VCPU_POWERED_OFF;
 }
 
@@ -189,24 +203,86 @@ static void handle_exit(struct vcpu *vcpu)
 static void finish_instruction(struct vcpu *vcpu)
 {
 	vcpu->run->immediate_exit = 1;
-	ioctl(vcpu->fd, KVM_RUN, 0);
+	if (vcpu->recording)
+		recording_run(vcpu->recording);
+	else
+		ioctl(vcpu->fd, KVM_RUN, 0);
 	vcpu->run->immediate_exit = 0;
 }
 
-static void run_once(struct vcpu *vcpu)
+/* From here on a kick is not lost: it sets the flag again. */
+static void interrupted(struct vcpu *vcpu)
 {
-	struct kvm_run *run = vcpu->run;
+	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+}
 
+static void run_plain(struct vcpu *vcpu)
+{
 	if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
 		handle_exit(vcpu);
 	} else if (errno == EINTR || errno == EAGAIN) {
-		/* First, so that a kick from now on is not lost. */
-		__atomic_store_n(&run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+		interrupted(vcpu);
 		inputs_apply();
 	} else {
 		complain("cannot run the guest: %s", strerror(errno));
 		vcpu->end = VCPU_FAILED;
 	}
+}
+
+/*
+ * The recording is over, the guest may go on without it.  Who has kicked it in its
+ * last moments has done so in vain: what was posted is applied here.
+ */
+static void end_recording(struct vcpu *vcpu)
+{
+	struct recording *r = vcpu->recording;
+
+	__atomic_store_n(&vcpu->recording, NULL, __ATOMIC_SEQ_CST);
+	recording_stop(r);
+	inputs_apply();
+}
+
+static void recording_failed(struct vcpu *vcpu)
+{
+	if (recording_is_replay(vcpu->recording)) {
+		vcpu->end = VCPU_FAILED;
+		return;
+	}
+	complain("the guest goes on without being recorded");
+	end_recording(vcpu);
+}
+
+static void run_recorded(struct vcpu *vcpu)
+{
+	switch (recording_run(vcpu->recording)) {
+	case RECORDING_EXIT:
+		handle_exit(vcpu);
+		break;
+	case RECORDING_INTERRUPTED:
+		interrupted(vcpu);
+		if (inputs_waiting())
+			recording_kick(vcpu->recording);
+		break;
+	case RECORDING_LANDMARK:
+		inputs_apply();
+		break;
+	case RECORDING_AGAIN:
+		break;
+	case RECORDING_END:
+		vcpu->end = VCPU_REPLAYED;
+		break;
+	case RECORDING_FAILED:
+		recording_failed(vcpu);
+		break;
+	}
+}
+
+static void run_once(struct vcpu *vcpu)
+{
+	if (vcpu->recording)
+		run_recorded(vcpu);
+	else
+		run_plain(vcpu);
 	if (vcpu->reset) {
 		finish_instruction(vcpu);
 		reset(vcpu);
@@ -223,9 +299,16 @@ static void *run_thread(void *data)
 		if (__atomic_load_n(&vcpu->stop, __ATOMIC_SEQ_CST) && vcpu->end == VCPU_RUNS)
 			vcpu->end = VCPU_STOPPED;
 	}
+	if (vcpu->recording && recording_stop(vcpu->recording))
+		vcpu->end = VCPU_FAILED;
 	if (write(vcpu->ended, &one, sizeof(one)) != sizeof(one))
 		complain("cannot tell that the vCPU has ended: %s", strerror(errno));
 	return NULL;
+}
+
+int vcpu_boot(struct vcpu *vcpu)
+{
+	return state_keep() || vcpu->boot(vcpu->boot_data) ? -1 : 0;
 }
 
 int vcpu_start(struct vcpu *vcpu)
@@ -233,8 +316,6 @@ int vcpu_start(struct vcpu *vcpu)
 	sigset_t all, old;
 	int err;
 
-	if (state_keep() || vcpu->boot(vcpu->boot_data))
-		return -1;
 	/* Signals are for the main loop, but for the kick. */
 	sigfillset(&all);
 	sigdelset(&all, KICK);
@@ -252,7 +333,7 @@ enum vcpu_end vcpu_stop(struct vcpu *vcpu)
 {
 	if (vcpu->started) {
 		__atomic_store_n(&vcpu->stop, true, __ATOMIC_SEQ_CST);
-		kick(vcpu);
+		interrupt(vcpu);
 		pthread_join(vcpu->thread, NULL);
 		vcpu->started = false;
 	}

@@ -22,8 +22,11 @@ enum vcpu_end {
 	VCPU_RUNS,
 	VCPU_POWERED_OFF,
 	VCPU_STOPPED,		/* by vcpu_stop() */
+	VCPU_REPLAYED,		/* the recording was played to its end */
 	VCPU_FAILED,		/* the reason was told */
 };
+
+struct recording;
 
 /**
  * struct vcpu - the vCPU
@@ -41,7 +44,9 @@ enum vcpu_end {
  * @boot_data: for @boot
  * @state: saved
  * @saved: its place in the list
+ * @recording: that is made or played; NULL if there is none
  */
+
 struct vcpu {
 	struct vm *vm;
 	int fd;
@@ -57,6 +62,7 @@ struct vcpu {
 	void *boot_data;
 	struct vcpu_state state;
 	struct state saved;
+	struct recording *recording;
 };
 
 /**
@@ -76,6 +82,14 @@ void vcpu_close(struct vcpu *vcpu);
 
 /* The guest's TSC frequency in kHz, or 0 if it is not known. */
 unsigned int vcpu_tsc_khz(const struct vcpu *vcpu);
+
+/**
+ * vcpu_boot() - the guest stands before its first instruction
+ * @vcpu: the vCPU; all devices are there
+ *
+ * Return: 0, or -1 with the reason told.
+ */
+int vcpu_boot(struct vcpu *vcpu);
 
 /**
  * vcpu_start() - run the guest in a thread of its own

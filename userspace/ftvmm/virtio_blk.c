@@ -206,6 +206,15 @@ static int restored(void *device)
 	return 0;
 }
 
+/* The numbers go on where they were. */
+static int loaded(void *device)
+{
+	struct virtio_blk *blk = device;
+
+	blk->generations = blk->state.generation;
+	return 0;
+}
+
 static void make_config(struct virtio_blk *blk)
 {
 	struct virtio_blk_config config = {
@@ -248,6 +257,7 @@ int virtio_blk_open(struct virtio_blk *blk, struct pci *pci, unsigned int index)
 		.data = &blk->state,
 		.size = sizeof(blk->state),
 		.restored = restored,
+		.loaded = loaded,
 		.device = blk,
 	};
 	inputs_handle(blk->disk.tag, completed, blk);

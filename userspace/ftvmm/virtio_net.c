@@ -123,8 +123,11 @@ static bool post(void *owner)
 static void send(struct virtio_net *net, const struct chain *chain)
 {
 	static uint8_t packet[SEND_MAX];
-	size_t size = chain_read(chain, 0, packet, sizeof(packet));
+	size_t size;
 
+	if (net->tap < 0)
+		return;
+	size = chain_read(chain, 0, packet, sizeof(packet));
 	if (size > TAP_HEADER && chain->read_size <= sizeof(packet) &&
 	    write(net->tap, packet, size) < 0 && errno == EBADFD)
 		info("%s: the tap device is gone", net->label);
@@ -148,7 +151,7 @@ static void notified(void *owner, unsigned int queue)
 	struct virtio_net *net = owner;
 	bool partial = virtio_has(&net->virtio, VIRTIO_NET_F_GUEST_CSUM);
 
-	if (net->partial != partial)
+	if (net->partial != partial && net->tap >= 0)
 		tap_set_checksums(net->tap, partial);
 	net->partial = partial;
 	if (queue == RECEIVE)
@@ -197,10 +200,11 @@ int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
 	snprintf(net->label, sizeof(net->label), "net%u", index);
 	memcpy(config.mac, mac, NET_MAC);
 	memcpy(net->virtio.config, &config, net->virtio.config_size);
-	tap_set_checksums(tap, false);
 	inputs_handle(net->tag, receive, net);
 	state_add(&net->saved);
-	if (source_open(&net->source, loop, tap, post, net))
+	if (tap >= 0)
+		tap_set_checksums(tap, false);
+	if (tap >= 0 && source_open(&net->source, loop, tap, post, net))
 		return -1;
 	return virtio_add(&net->virtio, pci, net->label);
 }
@@ -208,5 +212,6 @@ int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
 void virtio_net_close(struct virtio_net *net)
 {
 	source_close(&net->source);
-	close(net->tap);
+	if (net->tap >= 0)
+		close(net->tap);
 }

@@ -24,7 +24,7 @@ struct virtio_net_state {
 
 /**
  * struct virtio_net - the network device
- * @tap: descriptor of the tap device
+ * @tap: descriptor of the tap device; -1 in a replay: there is no network
  * @tag: of its events
  * @partial: how tap_set_checksums() was called last
  * @source: reads packets
@@ -50,7 +50,7 @@ struct virtio_net {
  * @pci: the bus
  * @loop: the main loop
  * @index: which one it is
- * @tap: descriptor, which is the device's from now on
+ * @tap: descriptor, which is the device's from now on; -1 for none, in a replay
  * @mac: its address
  *
  * Return: 0, or -1 with the reason told.

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../libkvmft/qualify.h"
+#include "inputs.h"
+#include "machine_config.h"
+#include "message.h"
+#include "recording.h"
+
+#define STATE_FILE	"state"
+#define LOG_FILE	"log"
+
+/* Opens a file of the folder; says what is wrong with it. */
+static int open_file(const char *folder, const char *name, int flags)
+{
+	int directory = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+
+	if (directory < 0)
+		return complain("cannot open the recording %s: %s", folder, strerror(errno));
+	fd = openat(directory, name, flags | O_CLOEXEC, 0600);
+	close(directory);
+	if (fd < 0 && errno == EEXIST)
+		return complain("%s has a recording already: name another folder, or remove it",
+				folder);
+	if (fd < 0)
+		return complain("cannot open %s/%s: %s", folder, name, strerror(errno));
+	return fd;
+}
+
+/* The guest's counter: the CPU's, or on an emulated host the lab's. */
+static int open_session(struct recording *r)
+{
+	struct kvmft_guest guest = {
+		.vm = r->vcpu->vm->fd,
+		.vcpu = r->vcpu->fd,
+		.name = r->options->name,
+	};
+	struct kvmft_counter lab;
+
+	if (r->options->lab_counter) {
+		if (kvmft_counter_of_lab(&lab))
+			return complain("there is no lab counter: load kvm-ft-lab-pmu.ko");
+		guest.lab_pmu = lab.type;
+	}
+	if (kvmft_open(&r->session, &guest))
+		return complain("%s", r->session.problem);
+	return 0;
+}
+
+static int start_log(struct recording *r)
+{
+	const struct kvmft_recording how = {
+		.checking = r->options->verify,
+		.ram_hash_interval = r->options->verify ? r->options->hash_interval : 0,
+	};
+	int log = open_file(r->options->record, LOG_FILE, O_RDWR | O_CREAT | O_EXCL), err;
+
+	if (log < 0)
+		return -1;
+	err = kvmft_record(&r->session, log, &how);
+	close(log);
+	return err ? complain("cannot record the guest: %s", r->session.problem) : 0;
+}
+
+static int save_parts(const struct recording *r, struct snapshot_writer *to)
+{
+	if (snapshot_begin(to) || machine_config_save(r->options, to) || boot_save(r->boot, to) ||
+	    state_save(to) || memory_save(&r->vcpu->vm->memory, to))
+		return -1;
+	return snapshot_end(to);
+}
+
+static int save_state(struct recording *r)
+{
+	struct snapshot_writer to = {
+		.name = STATE_FILE,
+		.fd = open_file(r->options->record, STATE_FILE, O_WRONLY | O_CREAT | O_EXCL),
+	};
+	int err;
+
+	if (to.fd < 0)
+		return -1;
+	err = save_parts(r, &to);
+	if (close(to.fd) && !err)
+		err = complain("cannot write %s: %s", STATE_FILE, strerror(errno));
+	/* Both sides begin with a vCPU that was set, not one that has run. */
+	return err ? -1 : vcpu_state_set(r->vcpu->fd, &r->vcpu->state);
+}
+
+int recording_start(struct recording *r)
+{
+	const char *folder = r->options->record;
+
+	if (mkdir(folder, 0700) && errno != EEXIST)
+		return complain("cannot make folder %s: %s", folder, strerror(errno));
+	if (open_session(r) || start_log(r) || save_state(r)) {
+		kvmft_close(&r->session);
+		return -1;
+	}
+	inputs_record(&r->session);
+	info("recording to %s%s", folder, r->options->verify ? ", with registers and hashes" : "");
+	return 0;
+}
+
+int recording_open(struct recording *r, struct options *options)
+{
+	struct stat log;
+	int fd;
+
+	r->state = (struct snapshot_reader){
+		.name = STATE_FILE,
+		.fd = open_file(options->replay, STATE_FILE, O_RDONLY),
+	};
+	if (r->state.fd < 0)
+		return -1;
+	if (snapshot_open(&r->state) || machine_config_load(options, &r->state))
+		return -1;
+	if (options->verify && !options->recorded_checking)
+		return complain("--verify: the recording has neither registers nor hashes; "
+				"record with --verify, too");
+	fd = open_file(options->replay, LOG_FILE, O_RDONLY);
+	if (fd < 0)
+		return -1;
+	r->log_size = fstat(fd, &log) ? 0 : log.st_size;
+	close(fd);
+	return 0;
+}
+
+static int take_section(struct recording *r)
+{
+	int taken = memory_take(&r->vcpu->vm->memory, &r->state);
+
+	if (!taken)
+		taken = state_take(&r->state);
+	if (!taken)
+		taken = boot_take(r->boot, &r->state);
+	if (!taken)
+		return complain("%s has a section %s, which this ftvmm does not know",
+				r->state.name, r->state.section.name);
+	return taken < 0 ? -1 : 0;
+}
+
+static int load_state(struct recording *r)
+{
+	for (;;) {
+		if (snapshot_next(&r->state))
+			return -1;
+		if (!strcmp(r->state.section.name, SNAPSHOT_END))
+			break;
+		if (take_section(r))
+			return -1;
+	}
+	return boot_loaded(r->boot) || state_loaded() ? -1 : 0;
+}
+
+int recording_load(struct recording *r)
+{
+	int err = load_state(r), log;
+
+	close(r->state.fd);
+	r->state.fd = -1;
+	if (err || open_session(r))
+		return -1;
+	log = open_file(r->options->replay, LOG_FILE, O_RDONLY);
+	if (log < 0)
+		return -1;
+	err = kvmft_replay(&r->session, log);
+	close(log);
+	if (err)
+		return complain("cannot replay %s: %s", r->options->replay, r->session.problem);
+	inputs_record(&r->session);
+	return 0;
+}
+
+static void say_line(void *data, const char *text)
+{
+	(void)data;
+	tell_error("%s", text);
+}
+
+bool recording_is_replay(const struct recording *r)
+{
+	return r->options->replay;
+}
+
+/* The guest is not stopped for it that its recording has failed. */
+static enum recording_step failed(struct recording *r)
+{
+	struct kvm_ft_status status;
+
+	if (!kvmft_status(&r->session, &status))
+		kvmft_report(&status, say_line, NULL);
+	else
+		complain("%s", r->session.problem);
+	r->diverged = status.state == KVM_FT_STATE_DIVERGED;
+	return RECORDING_FAILED;
+}
+
+static enum recording_step replay_event(struct recording *r)
+{
+	uint32_t tag, size = sizeof(r->event);
+
+	if (!kvmft_get_event(&r->session, &tag, r->event, &size))
+		inputs_replay(tag, r->event, size);
+	/* After an error the session has one to tell, at the next run. */
+	return RECORDING_AGAIN;
+}
+
+enum recording_step recording_run(struct recording *r)
+{
+	struct kvm_ft_run run;
+	int err = kvmft_run(&r->session, &run);
+
+	if (err == -EINTR || err == -EAGAIN)
+		return RECORDING_INTERRUPTED;
+	if (err)
+		return failed(r);
+	switch (run.exit) {
+	case KVM_FT_EXIT_KVM:
+		return RECORDING_EXIT;
+	case KVM_FT_EXIT_LANDMARK:
+		return RECORDING_LANDMARK;
+	case KVM_FT_EXIT_EVENT:
+		return replay_event(r);
+	case KVM_FT_EXIT_END:
+		return RECORDING_END;
+	default:
+		return failed(r);
+	}
+}
+
+static void tell_end(const struct recording *r, const struct kvm_ft_status *status)
+{
+	if (recording_is_replay(r))
+		info("replayed %llu entries, guest progress %llu%s",
+		     status->entries, status->progress,
+		     status->log_end == KVM_FT_END_COMPLETE ? ": the whole recording" :
+		     status->log_end == KVM_FT_END_TORN ?
+		     ": all there is, the recording was not ended properly" : "");
+	else
+		info("recorded %llu entries, %llu bytes, guest progress %llu",
+		     status->entries, status->bytes,
+		     status->progress);
+}
+
+int recording_stop(struct recording *r)
+{
+	struct kvm_ft_status status;
+	int err;
+
+	inputs_record(NULL);
+	err = kvmft_stop(&r->session);
+	if (err)
+		complain("cannot complete the log: %s", r->session.problem);
+	else if (!kvmft_status(&r->session, &status) && status.state == KVM_FT_STATE_STOPPED)
+		tell_end(r, &status);
+	return err ? -1 : 0;
+}
+
+void recording_kick(struct recording *r)
+{
+	if (kvmft_kick(&r->session))
+		complain("%s", r->session.problem);
+}
+
+void recording_progress(struct recording *r)
+{
+	struct kvm_ft_status status;
+
+	if (!kvmft_status(&r->session, &status) && r->log_size)
+		info("replayed %llu %%: %llu entries, guest progress %llu",
+		     (status.bytes * 100 / r->log_size), status.entries,
+		     status.progress);
+}

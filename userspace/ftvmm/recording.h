@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Recording the guest, and replaying a recording: the session of kvm-ft.
+ *
+ * A recording is a folder. "state" has the machine as it was when recording began (a
+ * snapshot, see snapshot.h), "log" everything that happened to it since (see
+ * Documentation/replay-log.rst). A replay makes the same machine, without a network
+ * and without disks, and has the log drive it.
+ */
+#ifndef FTVMM_RECORDING_H
+#define FTVMM_RECORDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../libkvmft/session.h"
+#include "boot.h"
+#include "options.h"
+#include "vcpu.h"
+
+/* What recording_run() came back for. */
+enum recording_step {
+	RECORDING_EXIT,		/* handle kvm_run, as after KVM_RUN */
+	RECORDING_INTERRUPTED,	/* by a signal or immediate_exit */
+	RECORDING_LANDMARK,	/* events may be applied now */
+	RECORDING_AGAIN,	/* nothing: an event was replayed */
+	RECORDING_END,		/* replay: all of it was played */
+	RECORDING_FAILED,	/* the reason was told; the session has ended */
+};
+
+/**
+ * struct recording - a recording that is being made or played
+ * @options: what the user wants of it, and of the machine
+ * @vcpu: the vCPU
+ * @boot: what the guest boots again when it is reset
+ * @session: of kvm-ft
+ * @state: replay: the snapshot, open from recording_open() to recording_load()
+ * @log_size: replay: bytes of the log
+ * @diverged: the replay has left the recording
+ * @event: room for an event that is replayed
+ */
+struct recording {
+	const struct options *options;
+	struct vcpu *vcpu;
+	struct boot *boot;
+	struct kvmft_session session;
+	struct snapshot_reader state;
+	uint64_t log_size;
+	bool diverged;
+	uint8_t event[INPUT_MAX];
+};
+
+/*
+ * Functions that return int: 0, or -1 with the reason told.  They are called before
+ * the vCPU's thread is there, or by it.
+ */
+
+/**
+ * recording_open() - replay: what machine is it?
+ * @r: the recording
+ * @options: @replay is the folder; memory, disks and so on become those of the machine
+ *
+ * Return: see above.
+ */
+int recording_open(struct recording *r, struct options *options);
+
+/* Replay: the machine, which has its devices, becomes that of the recording's start. */
+int recording_load(struct recording *r);
+
+/* Record to the folder @r->options->record, from now on. */
+int recording_start(struct recording *r);
+
+/* Record: complete the log.  Replay: end it. */
+int recording_stop(struct recording *r);
+
+bool recording_is_replay(const struct recording *r);
+
+/* Run the guest on. */
+enum recording_step recording_run(struct recording *r);
+
+/* Record: have recording_run() return RECORDING_LANDMARK soon.  Any thread. */
+void recording_kick(struct recording *r);
+
+/* Replay: tell how far it has come.  Any thread. */
+void recording_progress(struct recording *r);
+
+#endif
