@@ -85,6 +85,7 @@ static int start_replay(struct kvm_ft_session *s, struct kvm_ft_start *start)
 		return -EPERM;
 	}
 	s->header.flags = s->replayer.reader.header.flags;
+	s->replayer.limit = start->until;
 	return 0;
 }
 
@@ -127,10 +128,12 @@ static long start_session(struct kvm_ft_session *s, struct kvm_ft_start *start)
 
 	if ((start->role != KVM_FT_RECORD && start->role != KVM_FT_REPLAY) ||
 	    start->flags & ~KVM_FT_START_CHECKING || start->reason || start->differs ||
-	    memchr_inv(start->pad, 0, sizeof(start->pad)))
+	    start->pad)
 		return -EINVAL;
 	if (start->role == KVM_FT_REPLAY &&
 	    (start->flags || start->ram_hash_interval || start->mark_interval))
+		return -EINVAL;
+	if (start->role == KVM_FT_RECORD && start->until)
 		return -EINVAL;
 	if (s->state != KVM_FT_STATE_NEW)
 		return -EBUSY;

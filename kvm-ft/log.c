@@ -251,6 +251,10 @@ int kvm_ft_log_next_block(struct kvm_ft_session *s, bool wait)
 	int r;
 
 	do {
+		if (kvm_ft_replayer_limited(&s->replayer)) {
+			s->log_end = KVM_FT_END_UNTIL;
+			return 0;
+		}
 		if (s->replayer.reader.closed)
 			return closed(s);
 		r = next_block(s, wait);

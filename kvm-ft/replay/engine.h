@@ -94,6 +94,7 @@ struct kvm_ft_divergence {
  * @free_until: progress up to which nothing happens that is not in the entries
  *	so far: that of the last mark.  Without a next entry the guest may run
  *	until there, but not to it: something may follow at the same progress
+ * @limit: number of the entry before which the replay ends; 0 for none
  * @stopped: the recording's end was taken: nothing may follow but the closing
  *	block, which may follow nothing else
  * @divergence: why kvm_ft_replayer_take() failed
@@ -106,6 +107,7 @@ struct kvm_ft_replayer {
 	struct kvm_ft_entry next;
 	bool have;
 	u64 free_until;
+	u64 limit;
 	bool stopped;
 	struct kvm_ft_divergence divergence;
 	size_t next_len;
@@ -122,6 +124,14 @@ struct kvm_ft_replayer {
  * Return: length of the header, or an error of kvm_ft_log_reader_init().
  */
 int kvm_ft_replayer_init(struct kvm_ft_replayer *r, const u8 *buf, size_t len);
+
+/**
+ * kvm_ft_replayer_limited - does the replay end here, whatever else the log has?
+ * @r: the replayer
+ *
+ * Return: true if as many entries were taken as @r->limit says.
+ */
+bool kvm_ft_replayer_limited(const struct kvm_ft_replayer *r);
 
 /**
  * kvm_ft_replayer_load - go on with the next block

@@ -150,6 +150,26 @@ static void engine_marks(struct kunit *test)
 			-ENODATA);
 }
 
+/* As many entries as asked for, whatever follows. */
+static void engine_limit(struct kunit *test)
+{
+	struct engine_test *t = test->priv;
+
+	t->replayer.limit = 3;
+	record(test, (struct kvm_ft_entry){ KIND(TIMER), .progress = 100 });
+	record(test, (struct kvm_ft_entry){ KIND(MARK), .progress = 200 });
+	record(test, (struct kvm_ft_entry){ KIND(TIMER), .progress = 300 });
+	record(test, (struct kvm_ft_entry){ KIND(TIMER), .progress = 400 });
+	pass_block(test);
+	KUNIT_EXPECT_EQ(test, take(test, (struct kvm_ft_entry){ KIND(TIMER), .progress = 100 }), 0);
+	KUNIT_EXPECT_FALSE(test, kvm_ft_replayer_limited(&t->replayer));
+	KUNIT_EXPECT_EQ(test, take(test, (struct kvm_ft_entry){ KIND(TIMER), .progress = 300 }), 0);
+	KUNIT_EXPECT_TRUE(test, kvm_ft_replayer_limited(&t->replayer));
+	KUNIT_EXPECT_FALSE(test, t->replayer.have);
+	KUNIT_EXPECT_EQ(test, take(test, (struct kvm_ft_entry){ KIND(TIMER), .progress = 400 }),
+			-ENODATA);
+}
+
 static void load_closing_block(struct kunit *test, int expected)
 {
 	struct engine_test *t = test->priv;
@@ -221,6 +241,7 @@ static struct kunit_case engine_cases[] = {
 	KUNIT_CASE(engine_exit_reason),
 	KUNIT_CASE(engine_rcx),
 	KUNIT_CASE(engine_marks),
+	KUNIT_CASE(engine_limit),
 	KUNIT_CASE(engine_stop),
 	KUNIT_CASE(engine_closed_without_stop),
 	KUNIT_CASE(engine_entry_behind_stop),

@@ -8,6 +8,7 @@ int kvm_ft_replayer_init(struct kvm_ft_replayer *r, const u8 *buf, size_t len)
 	memset(&r->divergence, 0, sizeof(r->divergence));
 	r->have = false;
 	r->free_until = 0;
+	r->limit = 0;
 	r->stopped = false;
 	return kvm_ft_log_reader_init(&r->reader, buf, len);
 }
@@ -33,12 +34,19 @@ static int bad_end(struct kvm_ft_replayer *r)
 	return -EBADMSG;
 }
 
+bool kvm_ft_replayer_limited(const struct kvm_ft_replayer *r)
+{
+	return r->limit && !r->have && r->reader.codec.ordinal >= r->limit;
+}
+
 /* Marks say how far the guest may run where there is no next entry yet. */
 static int advance(struct kvm_ft_replayer *r)
 {
 	int got;
 
 	for (;;) {
+		if (kvm_ft_replayer_limited(r))
+			return 0;
 		got = decode_next(r);
 		if (got > 0 && r->stopped)
 			return bad_end(r);

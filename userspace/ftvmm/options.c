@@ -41,6 +41,7 @@ static const char help[] =
 "      --verify          record registers at each entry and hashes of RAM, so that a\n"
 "                        replay is checked against them; with --replay: refuse a\n"
 "                        recording without them\n"
+"      --until N         replay the first N entries of the log only\n"
 "      --hash-interval N guest progress between two hashes of RAM (100000000)\n"
 "      --counter TYPE    of guest progress: 'cpu', the CPU's own (the default), or\n"
 "                        'lab', that of an emulated host\n"
@@ -61,6 +62,7 @@ enum {
 	OPT_NET,
 	OPT_RECORD,
 	OPT_REPLAY,
+	OPT_UNTIL,
 	OPT_VERIFY,
 	OPT_HASH_INTERVAL,
 	OPT_COUNTER,
@@ -78,6 +80,7 @@ static const struct option table[] = {
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "record", required_argument, NULL, OPT_RECORD },
 	{ "replay", required_argument, NULL, OPT_REPLAY },
+	{ "until", required_argument, NULL, OPT_UNTIL },
 	{ "verify", no_argument, NULL, OPT_VERIFY },
 	{ "hash-interval", required_argument, NULL, OPT_HASH_INTERVAL },
 	{ "counter", required_argument, NULL, OPT_COUNTER },
@@ -184,16 +187,16 @@ static int parse_net(struct options *options, char *text)
 	return 0;
 }
 
-static int parse_hash_interval(struct options *options, const char *text)
+static int parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
+			uint64_t *number)
 {
 	char *end;
 
 	errno = 0;
-	options->hash_interval = strtoull(text, &end, 10);
-	if (errno || end == text || *end || options->hash_interval < KVM_FT_INTERVAL_MIN ||
-	    options->hash_interval > KVM_FT_INTERVAL_MAX)
-		return complain("--hash-interval %s: a number from %llu to %llu", text,
-				KVM_FT_INTERVAL_MIN, KVM_FT_INTERVAL_MAX);
+	*number = strtoull(text, &end, 10);
+	if (errno || end == text || *end || *text == '-' || *number < min || *number > max)
+		return complain("%s %s: a number from %llu to %llu", option, text,
+				(unsigned long long)min, (unsigned long long)max);
 	return 0;
 }
 
@@ -219,7 +222,10 @@ static int take_recording(struct options *options, int option, char *value)
 		options->verify = true;
 		return 0;
 	case OPT_HASH_INTERVAL:
-		return parse_hash_interval(options, value);
+		return parse_number("--hash-interval", value, KVM_FT_INTERVAL_MIN,
+				    KVM_FT_INTERVAL_MAX, &options->hash_interval);
+	case OPT_UNTIL:
+		return parse_number("--until", value, 1, UINT64_MAX, &options->until);
 	case OPT_COUNTER:
 		return parse_counter(options, value);
 	default:
@@ -264,6 +270,15 @@ static int take(struct options *options, int option, char *value)
 	}
 }
 
+static int check_record(const struct options *options)
+{
+	if (!options->kernel)
+		return complain("no kernel to boot: give one with --kernel, see ftvmm --help");
+	if (options->until)
+		return complain("--until is for --replay");
+	return 0;
+}
+
 static int check_replay(const struct options *options)
 {
 	if (options->record)
@@ -286,9 +301,5 @@ int options_parse(struct options *options, int argc, char **argv)
 	}
 	if (optind < argc)
 		return complain("'%s' is not an option: see ftvmm --help", argv[optind]);
-	if (options->replay)
-		return check_replay(options);
-	if (!options->kernel)
-		return complain("no kernel to boot: give one with --kernel, see ftvmm --help");
-	return 0;
+	return options->replay ? check_replay(options) : check_record(options);
 }

@@ -55,6 +55,7 @@ struct net_option {
  * @replay: folder to replay from, or NULL
  * @verify: record: with registers and hashes; replay: there must be some
  * @hash_interval: record: guest progress between two hashes of RAM
+ * @until: replay: number of entries to replay; 0 for all
  * @recorded_checking: replay: there are some
  * @lab_counter: the counter is that of an emulated host
  */
@@ -74,6 +75,7 @@ struct options {
 	const char *replay;
 	bool verify;
 	uint64_t hash_interval;
+	uint64_t until;
 	bool recorded_checking;
 	bool lab_counter;
 };

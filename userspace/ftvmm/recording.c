@@ -167,7 +167,7 @@ int recording_load(struct recording *r)
 	log = open_file(r->options->replay, LOG_FILE, O_RDONLY);
 	if (log < 0)
 		return -1;
-	err = kvmft_replay(&r->session, log);
+	err = kvmft_replay(&r->session, log, r->options->until);
 	close(log);
 	if (err)
 		return complain("cannot replay %s: %s", r->options->replay, r->session.problem);
@@ -239,7 +239,8 @@ static void tell_end(const struct recording *r, const struct kvm_ft_status *stat
 		     status->entries, status->progress,
 		     status->log_end == KVM_FT_END_COMPLETE ? ": the whole recording" :
 		     status->log_end == KVM_FT_END_TORN ?
-		     ": all there is, the recording was not ended properly" : "");
+		     ": all there is, the recording was not ended properly" :
+		     status->log_end == KVM_FT_END_UNTIL ? ": as far as --until says" : "");
 	else
 		info("recorded %llu entries, %llu bytes, guest progress %llu",
 		     status->entries, status->bytes,

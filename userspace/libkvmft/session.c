@@ -131,9 +131,9 @@ int kvmft_record(struct kvmft_session *s, int log, const struct kvmft_recording 
 	return begin(s, log, &start);
 }
 
-int kvmft_replay(struct kvmft_session *s, int log)
+int kvmft_replay(struct kvmft_session *s, int log, uint64_t until)
 {
-	struct kvm_ft_start start = { .role = KVM_FT_REPLAY };
+	struct kvm_ft_start start = { .role = KVM_FT_REPLAY, .until = until };
 
 	return begin(s, log, &start);
 }

@@ -91,8 +91,11 @@ struct kvmft_recording {
 /* SET_LOG and START.  @log: a file, open for writing; it may be closed after that. */
 int kvmft_record(struct kvmft_session *s, int log, const struct kvmft_recording *how);
 
-/* SET_LOG and START.  @log: a file, open for reading; it may be closed after that. */
-int kvmft_replay(struct kvmft_session *s, int log);
+/*
+ * SET_LOG and START.  @log: a file, open for reading; it may be closed after that.
+ * @until: how many entries to replay at most; 0 for all.
+ */
+int kvmft_replay(struct kvmft_session *s, int log, uint64_t until);
 
 /* The vCPU's thread.  -EINTR is as with KVM_RUN. */
 int kvmft_run(struct kvmft_session *s, struct kvm_ft_run *run);

@@ -165,6 +165,8 @@ struct kvm_ft_log {
  * @mark_interval: record: guest progress without a log entry after which a mark
  *	is logged, which says that nothing happened; 0 for the module parameter
  *	of that name
+ * @until: replay: how many of the log's entries to replay at most, marks included;
+ *	0 for all.  The replay ends behind the last one
  * @pad: 0
  *
  * Intervals are at least KVM_FT_INTERVAL_MIN and at most KVM_FT_INTERVAL_MAX; on
@@ -183,7 +185,8 @@ struct kvm_ft_start {
 	__u32 differs;
 	__u64 ram_hash_interval;
 	__u64 mark_interval;
-	__u64 pad[2];
+	__u64 until;
+	__u64 pad;
 };
 
 #define KVM_FT_INTERVAL_MIN	100000ULL
@@ -351,6 +354,7 @@ struct kvm_ft_position {
 #define KVM_FT_END_NONE		0	/* not reached */
 #define KVM_FT_END_COMPLETE	1	/* stopped with KVM_FT_STOP, log whole */
 #define KVM_FT_END_TORN		2	/* it ended otherwise; all before is good */
+#define KVM_FT_END_UNTIL	3	/* kvm_ft_start.until entries were replayed */
 
 /**
  * struct kvm_ft_status - result of KVM_FT_STATUS

@@ -69,6 +69,8 @@ static void begin(struct replay *r, uint32_t role)
 		start.flags = r->unchecked ? 0 : KVM_FT_START_CHECKING;
 		start.ram_hash_interval = r->ram_hash_interval;
 		start.mark_interval = r->mark_interval;
+	} else {
+		start.until = r->until;
 	}
 	if (ioctl(r->session, KVM_FT_START, &start))
 		err(1, "KVM_FT_START (reason %u, differs %#x)", start.reason, start.differs);

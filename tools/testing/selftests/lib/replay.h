@@ -29,6 +29,7 @@
  * @unchecked: record without checking mode
  * @ram_hash_interval: of the recording, as in struct kvm_ft_start
  * @mark_interval: likewise
+ * @until: of the replay, likewise
  * @may_fail: the replay may fail: then replay_replay() returns 0
  * @meanwhile: called over and over on both sides while the guest runs, in a
  *	thread of its own; NULL for nothing
@@ -55,6 +56,7 @@ struct replay {
 	int unchecked;
 	uint64_t ram_hash_interval;
 	uint64_t mark_interval;
+	uint64_t until;
 	int may_fail;
 	void (*meanwhile)(struct replay *r);
 	unsigned int every_us;
