@@ -81,7 +81,7 @@ int kvm_ft_sync(struct kvm_ft_session *s, unsigned int kind, u64 *value)
 	int err;
 
 	kvm_ft_entry_begin(&e, kind);
-	if (s->state == KVM_FT_STATE_RECORDING || kind == KVM_FT_KIND_EXIT)
+	if (s->state == KVM_FT_STATE_RECORDING || kvm_ft_kind_is_checked(kind))
 		e.value = *value;
 	err = log_entry(s, &e);
 	*value = e.value;

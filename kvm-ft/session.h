@@ -195,7 +195,7 @@ void kvm_ft_fail(struct kvm_ft_session *s, int error, const char *what);
  * @s: the session
  * @kind: of log entry
  * @value: record: the value; replay: replaced with the logged one, but compared
- *	with it if @kind is only checked (%KVM_FT_KIND_EXIT)
+ *	with it if kvm_ft_kind_is_checked()
  *
  * The position is @s->here.
  *

@@ -24,7 +24,7 @@
  *
  * These numbers are in the log: they are never changed and never reused. 0 and
  * those not listed are refused. Kept free for later: 7-15 more synchronous
- * values, 17-23 more exits that are only checked (port and memory-mapped I/O),
+ * values, 18-23 more exits that are only checked (port and memory-mapped I/O),
  * 27-39 more asynchronous events, 42-55 more checks, 57-63 more control. 40 was
  * a hash of the registers in format 1.
  *
@@ -36,6 +36,8 @@
  * @KVM_FT_KIND_VALUE: the VMM obtained @payload, of the kind @tag, from outside
  * @KVM_FT_KIND_EXIT: the guest cannot go on unless the VMM resets it; only
  *	checked; @value is KVM's exit reason (32 bits)
+ * @KVM_FT_KIND_BREAKPOINT: breakpoints of the guest's hit that leave no debug
+ *	register for a landmark's; only checked; @value is DR6's B0 to B3 (4 bits)
  * @KVM_FT_KIND_EVENT: the VMM delivered @payload, of the kind @tag, here
  * @KVM_FT_KIND_TIMER: the LAPIC timer expired here
  * @KVM_FT_KIND_MARK: nothing asynchronous happens up to this progress; no @rip
@@ -50,6 +52,7 @@ enum kvm_ft_kind {
 	KVM_FT_KIND_LAPIC_TMCCT		= 5,
 	KVM_FT_KIND_VALUE		= 6,
 	KVM_FT_KIND_EXIT		= 16,
+	KVM_FT_KIND_BREAKPOINT		= 17,
 	KVM_FT_KIND_EVENT		= 24,
 	KVM_FT_KIND_TIMER		= 25,
 	KVM_FT_KIND_MARK		= 26,
@@ -256,6 +259,15 @@ enum kvm_ft_class kvm_ft_kind_class(unsigned int kind);
  * Return: true if so: when the guest stands at a REP instruction, it has to be.
  */
 bool kvm_ft_kind_has_rcx(unsigned int kind);
+
+/**
+ * kvm_ft_kind_is_checked - is the value of such an entry the guest's own?
+ * @kind: the kind
+ *
+ * Return: true if so: then replay compares it; false if there is no value, or
+ * replay provides it.
+ */
+bool kvm_ft_kind_is_checked(unsigned int kind);
 
 /**
  * kvm_ft_register_name - name of a register, for people

@@ -109,6 +109,20 @@ static void engine_exit_reason(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, take(test, e), 0);
 }
 
+static void engine_breakpoints(struct kunit *test)
+{
+	struct kvm_ft_entry e = { KIND(BREAKPOINT), .progress = 5, .rip = 7, .value = 9 };
+	struct engine_test *t = test->priv;
+
+	record(test, e);
+	pass_block(test);
+	KUNIT_EXPECT_FALSE(test, kvm_ft_replayer_stops(&t->replayer));
+	e.value = 1;
+	expect_diverged(test, e, "reason of an exit");
+	e.value = 9;
+	KUNIT_EXPECT_EQ(test, take(test, e), 0);
+}
+
 /* Where in a REP instruction the guest stands is part of the landmark. */
 static void engine_rcx(struct kunit *test)
 {
@@ -239,6 +253,7 @@ static struct kunit_case engine_cases[] = {
 	KUNIT_CASE(engine_registers),
 	KUNIT_CASE(engine_ram_hash),
 	KUNIT_CASE(engine_exit_reason),
+	KUNIT_CASE(engine_breakpoints),
 	KUNIT_CASE(engine_rcx),
 	KUNIT_CASE(engine_marks),
 	KUNIT_CASE(engine_limit),

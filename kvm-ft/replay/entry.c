@@ -23,7 +23,9 @@ const struct kvm_ft_kind_row kvm_ft_kinds[KVM_FT_KIND_LIMIT] = {
 	[KVM_FT_KIND_VALUE] = {
 		"value", KVM_FT_CLASS_SYNC, HAS_RIP | HAS_REGS | HAS_TAG, 0 },
 	[KVM_FT_KIND_EXIT] = {
-		"exit", KVM_FT_CLASS_SYNC, SITE_PARTS, U32_MAX },
+		"exit", KVM_FT_CLASS_SYNC, SITE_PARTS | IS_CHECKED, U32_MAX },
+	[KVM_FT_KIND_BREAKPOINT] = {
+		"breakpoint", KVM_FT_CLASS_SYNC, SITE_PARTS | IS_CHECKED, 0xf },
 	[KVM_FT_KIND_EVENT] = {
 		"event", KVM_FT_CLASS_ASYNC, EVENT_PARTS | HAS_TAG, 0 },
 	[KVM_FT_KIND_TIMER] = {
@@ -60,6 +62,13 @@ bool kvm_ft_kind_has_rcx(unsigned int kind)
 	const struct kvm_ft_kind_row *row = kvm_ft_kind_row(kind);
 
 	return row && (row->parts & HAS_RCX);
+}
+
+bool kvm_ft_kind_is_checked(unsigned int kind)
+{
+	const struct kvm_ft_kind_row *row = kvm_ft_kind_row(kind);
+
+	return row && (row->parts & IS_CHECKED);
 }
 
 const char *kvm_ft_register_name(unsigned int i)

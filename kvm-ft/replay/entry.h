@@ -15,6 +15,7 @@
 #define HAS_TAG		0x40	/* and payload */
 #define IN_SITES	0x80	/* value is predicted by site */
 #define IS_TSC		0x100	/* value is a TSC, predicted from the last one */
+#define IS_CHECKED	0x200	/* value is the guest's own, to be compared */
 
 struct kvm_ft_kind_row {
 	const char *name;

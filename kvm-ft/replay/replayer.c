@@ -135,7 +135,7 @@ static const char *difference(const struct kvm_ft_replayer *r,
 	if (r->reader.header.flags & KVM_FT_LOG_CHECKING &&
 	    kvm_ft_different_registers(found->regs, r->next.regs))
 		return "registers";
-	if (found->kind == KVM_FT_KIND_EXIT && found->value != r->next.value)
+	if (kvm_ft_kind_is_checked(found->kind) && found->value != r->next.value)
 		return "reason of an exit";
 	if (kvm_ft_kind_class(found->kind) != KVM_FT_CLASS_CHECK)
 		return NULL;

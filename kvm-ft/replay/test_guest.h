@@ -138,6 +138,9 @@ static inline void test_guest_entry(struct test_guest *g, u8 kind, struct kvm_ft
 	case KVM_FT_KIND_STOP:
 		e->value = (u32)random_length(seed);
 		break;
+	case KVM_FT_KIND_BREAKPOINT:
+		e->value = random_below(seed, 16);
+		break;
 	case KVM_FT_KIND_MSR_TSC_DEADLINE:
 		e->value = random_length(seed);
 		break;

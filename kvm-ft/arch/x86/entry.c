@@ -33,15 +33,56 @@ static void notrace release(struct vmcb *vmcb, unsigned int bit, bool added)
 	vmcb->control.clean &= ~KVM_FT_VMCB_CLEAN_INTERCEPTS;
 }
 
-/* A debug register that the guest does not use, or -1. */
-static int notrace free_slot(unsigned long dr7)
-{
-	int i;
+#define NR_SLOTS	4
 
-	for (i = 0; i < 4; i++)
-		if (!(dr7 & (3UL << (2 * i))))
+static bool notrace slot_used(unsigned long dr7, int slot)
+{
+	return dr7 & (3UL << (2 * slot));
+}
+
+static bool notrace slot_executes(unsigned long dr7, int slot)
+{
+	return !(dr7 & (3UL << (16 + 4 * slot)));
+}
+
+/*
+ * A debug register for a breakpoint of ours, which is not @taken: one that the
+ * guest does not use; else one of its watchpoints rather than of its breakpoints,
+ * without which QEMU executes more than an instruction at a time.
+ */
+static int notrace choose_slot(unsigned long dr7, int taken)
+{
+	int i, best = -1;
+
+	for (i = 0; i < NR_SLOTS; i++) {
+		if (i == taken)
+			continue;
+		if (!slot_used(dr7, i))
 			return i;
-	return -1;
+		if (best < 0 || (slot_executes(dr7, best) && !slot_executes(dr7, i)))
+			best = i;
+	}
+	return best;
+}
+
+/**
+ * kvm_ft_borrows_slots() - does the guest leave too few debug registers?
+ * @s: the session
+ *
+ * If it does, hits of its own breakpoints are entries of the log.  Hence none hits
+ * on the way from the entry before a landmark to that landmark, and the debug
+ * registers are ours there.
+ *
+ * Return: true if so.
+ */
+bool notrace kvm_ft_borrows_slots(const struct kvm_ft_session *s)
+{
+	unsigned long dr7 = kvm_ft_vmcb(s->arch.vcpu)->save.dr7;
+	int i, free = 0;
+
+	for (i = 0; i < NR_SLOTS; i++)
+		free += !slot_used(dr7, i);
+	return free < (s->arch.model->emulated ? 2 : 1);
 }
 
 static void notrace set_address(unsigned long address, int slot)
@@ -84,14 +125,12 @@ static void notrace arm(struct kvm_ft_session *s, struct vmcb *vmcb)
 	unsigned long dr7 = vmcb->save.dr7;
 
 	a->guest_dr7 = dr7;
-	a->slot = free_slot(dr7);
-	if (a->slot < 0)
-		return;
+	a->slot = choose_slot(dr7, -1);
 	dr7 = arm_slot(dr7, a->slot, address);
-	if (a->model->emulated)
-		a->page_slot = free_slot(dr7);
-	if (a->page_slot >= 0)
+	if (a->model->emulated) {
+		a->page_slot = choose_slot(a->guest_dr7, a->slot);
 		dr7 = arm_slot(dr7, a->page_slot, address ^ ELSEWHERE_ON_PAGE);
+	}
 	vmcb->save.dr7 = dr7;
 	vmcb->control.clean &= ~KVM_FT_VMCB_CLEAN_DR;
 	kvm_ft_step_before_entry(s);

@@ -5,7 +5,9 @@
  * The functions return what KVM's exit handlers return: 1 to go on with the
  * guest, 0 to leave KVM_RUN.
  */
+#include <linux/kvm_host.h>
 #include <asm/apicdef.h>
+#include <asm/debugreg.h>
 #include <asm/msr-index.h>
 
 #include "../../session.h"
@@ -137,7 +139,8 @@ static int dr_exit(struct kvm_ft_session *s, unsigned int fastpath)
 }
 
 /* Enabled breakpoints of the guest's that hit as well, and its single step. */
-static unsigned long guest_hits(const struct kvm_ft_arch *a, unsigned long hits)
+static unsigned long guest_hits(const struct kvm_ft_arch *a, unsigned long hits,
+				unsigned long ours)
 {
 	unsigned long enabled = 0;
 	int i;
@@ -145,7 +148,18 @@ static unsigned long guest_hits(const struct kvm_ft_arch *a, unsigned long hits)
 	for (i = 0; i < 4; i++)
 		if (a->guest_dr7 & (3UL << (2 * i)))
 			enabled |= BIT(i);
-	return hits & (enabled | DR6_BD | DR6_BS | DR6_BT);
+	return hits & ((enabled & ~ours) | DR6_BD | DR6_BS | DR6_BT);
+}
+
+/* The guest's own breakpoints, or its single step. */
+static int guest_db(struct kvm_ft_session *s, unsigned long hits, unsigned int fastpath)
+{
+	u64 breakpoints = hits & DR_TRAP_BITS;
+
+	if (breakpoints && kvm_ft_borrows_slots(s) &&
+	    kvm_ft_sync(s, KVM_FT_KIND_BREAKPOINT, &breakpoints))
+		return ended(s);
+	return kvm_ft_kvm_handle_exit(s, fastpath);
 }
 
 static int db_exit(struct kvm_ft_session *s, unsigned int fastpath)
@@ -157,10 +171,10 @@ static int db_exit(struct kvm_ft_session *s, unsigned int fastpath)
 	int r = 0;
 
 	if (a->slot < 0)
-		return kvm_ft_kvm_handle_exit(s, fastpath);
+		return guest_db(s, hits, fastpath);
 	ours = BIT(a->slot) | (a->page_slot < 0 ? 0 : BIT(a->page_slot));
 	if (!(hits & ours))
-		return kvm_ft_kvm_handle_exit(s, fastpath);
+		return guest_db(s, hits, fastpath);
 
 	if (hits & BIT(a->slot))
 		r = kvm_ft_breakpoint_hit(s);
@@ -168,10 +182,10 @@ static int db_exit(struct kvm_ft_session *s, unsigned int fastpath)
 		return ended(s);
 	if (r > 0)
 		return leave(s, KVM_FT_LEAVE_STOP);
-	if (guest_hits(a, hits)) {
+	if (guest_hits(a, hits, ours)) {
 		/* The guest's own; ours will hit again behind its handler. */
 		vmcb->save.dr6 &= ~ours;
-		return kvm_ft_kvm_handle_exit(s, fastpath);
+		return guest_db(s, hits & ~ours, fastpath);
 	}
 	kvm_ft_step_over(s);
 	return 1;

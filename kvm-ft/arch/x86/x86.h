@@ -136,6 +136,8 @@ void kvm_ft_entry_release(struct kvm_ft_session *s);
 /* interrupts off, around VM entry */
 void kvm_ft_before_entry(struct kvm_ft_session *s);
 void kvm_ft_after_exit(struct kvm_ft_session *s);
+/* any time in the vCPU's thread, but between these two */
+bool kvm_ft_borrows_slots(const struct kvm_ft_session *s);
 
 /* step.c: around VM entry, interrupts off */
 void kvm_ft_step_before_entry(struct kvm_ft_session *s);

@@ -18,15 +18,16 @@ HEADER_FIXED, SLOT_SIZE, HEADER_MAX = 304, 24, 4096
 BLOCK_HEADER, LENGTH_MAX = 32, 69600
 RESET, CLOSE = 1, 2
 CHECKING = 2
+MINOR = 1         # the version that this reader is of is 2.1
 
 # Kind: name and parts, as in the document's table.
 KINDS = {
     1: ("rdtsc", "ST"), 2: ("rdtscp", "ST"), 3: ("msr_tsc", "ST"),
     4: ("msr_tsc_deadline", "S"), 5: ("lapic_tmcct", "S"), 6: ("value", "RP"),
-    16: ("exit", "S"), 24: ("event", "RCP"), 25: ("timer", "RC"), 26: ("mark", ""),
+    16: ("exit", "S"), 17: ("breakpoint", "S"), 24: ("event", "RCP"), 25: ("timer", "RC"), 26: ("mark", ""),
     41: ("ram_hash", "RCHG"), 56: ("stop", "RCV"),
 }
-BELOW_32_BITS = ("lapic_tmcct", "exit", "stop")
+BITS = {"lapic_tmcct": 32, "exit": 32, "breakpoint": 4, "stop": 32}
 REGISTERS, RIP = 18, 16
 
 
@@ -253,7 +254,7 @@ def read_entry(context, data):
         entry["payload"] = data.take(entry["payload"]).hex()
     if not context.progress <= entry["progress"] <= MASK:
         raise Corrupt("progress goes back")
-    if kind_name in BELOW_32_BITS and entry["value"] >= 1 << 32:
+    if kind_name in BITS and entry["value"] >= 1 << BITS[kind_name]:
         raise Corrupt("value too large")
     if context.form(kind, entry) != form:
         raise Corrupt("an entry in a form that no writer chooses")
@@ -308,7 +309,7 @@ def read_header(log):
     header = dict(zip(names, struct.unpack_from("<IIII16sIIQ12sIIIQQ64s64s64sII", log, 16)))
     end = HEADER_FIXED + header["slots"] * SLOT_SIZE
     reserved = header.pop("reserved")
-    if header["slots"] > 64 or end > length or (minor == 0 and (end != length or reserved)):
+    if header["slots"] > 64 or end > length or (minor <= MINOR and (end != length or reserved)):
         raise Corrupt("length of the header")
     if header["flags"] > 3 or header["counter"] not in (1, 2) or not header["tsc_khz"]:
         raise Corrupt("flags, counter or TSC frequency")
