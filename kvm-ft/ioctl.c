@@ -148,6 +148,8 @@ static long start_session(struct kvm_ft_session *s, struct kvm_ft_start *start)
 	if (mutex_lock_killable(&s->arch.vcpu->mutex))
 		return -EINTR;
 	err = start_role(s, start);
+	if (!err && !(s->header.flags & KVM_FT_LOG_NESTED))
+		kvm_ft_kvm_forget_shadow(s);
 	mutex_unlock(&s->arch.vcpu->mutex);
 	if (!err)
 		err = take_vcpu(s, start->role);

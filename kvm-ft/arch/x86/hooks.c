@@ -29,6 +29,7 @@ static struct {
 	void (*timer_expired)(void *apic, bool from_timer_fn);
 	void (*inject_timer)(struct kvm_vcpu *vcpu);
 	int (*runnable)(struct kvm_vcpu *vcpu);
+	void (*flush_shadow)(struct kvm *kvm);
 	long (*vcpu_ioctl)(struct file *file, unsigned int cmd, unsigned long arg);
 } kvm;
 
@@ -280,9 +281,10 @@ int kvm_ft_hooks_init(void)
 	kvm.timer_expired = kvm_ft_symbol("apic_timer_expired");
 	kvm.inject_timer = kvm_ft_symbol("kvm_inject_apic_timer_irqs");
 	kvm.runnable = kvm_ft_symbol("kvm_arch_vcpu_runnable");
+	kvm.flush_shadow = kvm_ft_symbol("kvm_arch_flush_shadow_all");
 	kvm.vcpu_ioctl = kvm_ft_symbol("kvm_vcpu_ioctl");
 	if (!kvm.lapic_read || !kvm.timer_expired || !kvm.inject_timer ||
-	    !kvm.runnable || !kvm.vcpu_ioctl)
+	    !kvm.runnable || !kvm.flush_shadow || !kvm.vcpu_ioctl)
 		return -ENODEV;
 	return 0;
 }
@@ -382,4 +384,17 @@ void kvm_ft_kvm_return_timer(struct kvm_ft_session *s)
 bool kvm_ft_kvm_runnable(struct kvm_ft_session *s)
 {
 	return kvm.runnable(s->arch.vcpu);
+}
+
+/*
+ * With shadow paging the guest's accessed bits are set when KVM looks at its page
+ * tables, and KVM does not look again at what it has shadowed.  Both sides begin
+ * with nothing shadowed, whatever a guest did that was running before.  Under the
+ * vCPU's mutex.
+ */
+void kvm_ft_kvm_forget_shadow(struct kvm_ft_session *s)
+{
+	kvm.flush_shadow(s->arch.vcpu->kvm);
+	/* The guest's last access to a device. */
+	s->arch.vcpu->arch.mmio_gva = 0;
 }

@@ -124,6 +124,8 @@ int kvm_ft_kvm_lapic_read(struct kvm_ft_session *s, void *apic, u32 reg, int len
 void kvm_ft_kvm_deliver_timer(struct kvm_ft_session *s);
 void kvm_ft_kvm_return_timer(struct kvm_ft_session *s);
 bool kvm_ft_kvm_runnable(struct kvm_ft_session *s);
+/* before the guest runs in the session */
+void kvm_ft_kvm_forget_shadow(struct kvm_ft_session *s);
 
 /* exits.c: called by the hooks for the session's vCPU */
 int kvm_ft_handle_exit(struct kvm_ft_session *s, unsigned int fastpath);
