@@ -2,6 +2,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,19 +136,57 @@ void replay_value(struct replay *r, uint32_t tag, void *bytes, uint32_t size)
 	checked(r->session, KVM_FT_VALUE, &data, "KVM_FT_VALUE");
 }
 
+/**
+ * struct call - of KVM_FT_RUN
+ * @session: its descriptor
+ * @run: the result
+ * @r: what the ioctl returned
+ * @error: errno
+ */
+struct call {
+	int session;
+	struct kvm_ft_run *run;
+	int r;
+	int error;
+};
+
+static void *call(void *arg)
+{
+	struct call *c = arg;
+
+	c->r = ioctl(c->session, KVM_FT_RUN, c->run);
+	c->error = errno;
+	return NULL;
+}
+
+static int run(struct replay *r, struct kvm_ft_run *run)
+{
+	struct call c = { .session = r->session, .run = run };
+	pthread_t thread;
+
+	if (r->role == KVM_FT_RECORD ? !r->threads_record : !r->threads_replay)
+		return ioctl(r->session, KVM_FT_RUN, run);
+	errno = pthread_create(&thread, NULL, call, &c);
+	if (errno)
+		err(1, "a thread");
+	pthread_join(thread, NULL);
+	errno = c.error;
+	return c.r;
+}
+
 static void run_recording(struct replay *r)
 {
-	struct kvm_ft_run run;
+	struct kvm_ft_run result;
 
 	do {
-		while (ioctl(r->session, KVM_FT_RUN, &run))
+		while (run(r, &result))
 			if (errno != EINTR)
 				fail(r, "recording");
-		if (run.exit == KVM_FT_EXIT_LANDMARK)
+		if (result.exit == KVM_FT_EXIT_LANDMARK)
 			r->on_landmark(r, NULL);
-		else if (run.exit != KVM_FT_EXIT_KVM)
+		else if (result.exit != KVM_FT_EXIT_KVM)
 			fail(r, "recording ended early");
-	} while (run.exit != KVM_FT_EXIT_KVM || !done(r));
+	} while (result.exit != KVM_FT_EXIT_KVM || !done(r));
 }
 
 void replay_record(struct replay *r)
@@ -173,25 +212,25 @@ void replay_record(struct replay *r)
 
 static uint32_t run_replay(struct replay *r)
 {
-	struct kvm_ft_run run;
+	struct kvm_ft_run result;
 
 	for (;;) {
-		while (ioctl(r->session, KVM_FT_RUN, &run)) {
+		while (run(r, &result)) {
 			if (errno == EIO && r->may_fail)
 				return 0;
 			if (errno != EINTR)
 				fail(r, "replaying");
 		}
-		switch (run.exit) {
+		switch (result.exit) {
 		case KVM_FT_EXIT_EVENT:
-			payload(r, run.event_size);
+			payload(r, result.event_size);
 			break;
 		case KVM_FT_EXIT_KVM:
 			if (done(r))
-				return run.exit;
+				return result.exit;
 			break;
 		default:
-			return run.exit;
+			return result.exit;
 		}
 	}
 }

@@ -37,6 +37,8 @@
  * @seed: of these times
  * @warm_record: touch all guest RAM before recording
  * @warm_replay: touch all guest RAM before replay
+ * @threads_record: each call of KVM_FT_RUN is made by another thread
+ * @threads_replay: likewise
  * @role: KVM_FT_RECORD or KVM_FT_REPLAY, the side that runs
  * @log: file of the log; 0 for a temporary one
  * @session: descriptor while one is running
@@ -63,6 +65,8 @@ struct replay {
 	uint64_t seed;
 	int warm_record;
 	int warm_replay;
+	int threads_record;
+	int threads_replay;
 	uint32_t role;
 	int log;
 	int session;
