@@ -250,6 +250,20 @@ static int dispatch(struct kvm_ft_session *s, unsigned int fastpath)
 	}
 }
 
+/*
+ * As KVM's exit handler begins, which our exits do not come to: what the guest
+ * may change without a VM exit, and KVM needs in order to read its code.
+ */
+static void read_control_registers(struct kvm_vcpu *vcpu)
+{
+	const struct vmcb *vmcb = kvm_ft_vmcb(vcpu);
+
+	if (!(vmcb->control.intercepts[INTERCEPT_CR0_WRITE / 32] & BIT(INTERCEPT_CR0_WRITE % 32)))
+		vcpu->arch.cr0 = vmcb->save.cr0;
+	if (vmcb->control.nested_ctl & SVM_NESTED_CTL_NP_ENABLE)
+		vcpu->arch.cr3 = vmcb->save.cr3;
+}
+
 /**
  * kvm_ft_handle_exit() - in place of KVM's exit handler
  * @s: the session
@@ -264,6 +278,7 @@ int kvm_ft_handle_exit(struct kvm_ft_session *s, unsigned int fastpath)
 {
 	int r;
 
+	read_control_registers(s->arch.vcpu);
 	if (kvm_ft_locate(s)) {
 		kvm_ft_fail(s, -EIO, "the performance counter was taken away");
 		return ended(s);

@@ -8,6 +8,7 @@
  * lab-paging: nested strict
  */
 #include <err.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
@@ -75,6 +76,47 @@ TEST(vm_runs_on_after_stop)
 	struct replay r = { .mem_size = 4 << 20, .set_up = set_up, .after_record = run_on };
 
 	EXPECT_EQ(NULL, replay_check(&r));
+}
+
+/*
+ * Code at 1 GiB that only the second page tables map: with nested paging KVM is not
+ * told when the guest changes CR3, and has to read this code to skip the RDTSC.
+ */
+#define TABLES		0x300000	/* PML4, then the PDPT */
+#define DIRECTORY	0x302000
+
+GUEST_CODE(change_tables,
+	   "mov $0x300000, %r9d; mov %cr3, %r8; mov $0x40000000, %r10d\n"
+	   "mov $1000, %ebx\n"
+	   "1: mov %r9, %cr3; call *%r10; mov %r8, %cr3\n"
+	   "rdtsc; add %rax, %r14\n"
+	   "dec %ebx; jnz 1b\n"
+	   "out %al, $0x10\n");
+GUEST_CODE(elsewhere, "rdtsc; xor %rax, %r14; mov $20, %eax; 1: dec %eax; jnz 1b; rdtscp; ret\n");
+
+static void set_up_tables(struct replay *r)
+{
+	uint64_t *first = (uint64_t *)(r->guest.mem + GUEST_PAGE_TABLES);
+	uint64_t *second = (uint64_t *)(r->guest.mem + TABLES);
+	uint64_t *directory = (uint64_t *)(r->guest.mem + DIRECTORY);
+
+	guest_load_code(&r->guest, change_tables);
+	guest_put(&r->guest, 0x200000, guest_code_of(elsewhere));
+	memcpy(second, first, 0x2000);
+	second[0] = (TABLES + 0x1000) | 3;
+	second[513] = DIRECTORY | 3;
+	directory[0] = 0x200000 | 0x83;
+	first[513] = 0;
+}
+
+TEST(page_tables_change)
+{
+	struct replay r = { .mem_size = 4 << 20, .set_up = set_up_tables };
+	const char *difference = replay_check(&r);
+
+	EXPECT_EQ(NULL, difference)
+		TH_LOG("%s", difference);
+	EXPECT_EQ(3 * 1000 + 1, r.status.entries);
 }
 
 REPLAY_KEEP_HOOKS
