@@ -82,14 +82,16 @@ unittest: ## run the unit tests of the test scripts (T="name...": only those)
 	@$(DEPS) lab-6.12
 	$(TESTING)/run-unittests $(T)
 
+ftvmm_suite = $(filter virtqueue% control%,$(T))
+
 .PHONY: usertest
 usertest: ## run the engine's and ftvmm's suites in user space, with sanitizers (T="suite.case": only those)
-	@$(DEPS) user
-ifeq ($(filter virtqueue.%,$(T)),)
+	@$(DEPS) user vmm
+ifeq ($(ftvmm_suite)$(T),$(T))
 	@$(MAKE) --no-print-directory -C $(TESTING)/replay run $(if $(T),T='$(T)')
 endif
-ifneq ($(filter virtqueue.%,$(or $(T),virtqueue.all)),)
-	@$(MAKE) --no-print-directory -C userspace/ftvmm test T='$(T:virtqueue.%=%)'
+ifneq ($(or $(ftvmm_suite),$(if $(T),,all)),)
+	@$(MAKE) --no-print-directory -C userspace/ftvmm test T='$(T)'
 endif
 
 SECONDS ?= 60

@@ -339,7 +339,7 @@ prepare()
 	build-debug|lab-debug|debug) prepare_debug ;;
 	user) need_packages gcc make libc6-dev ;;
 	fuzz) need_packages clang libclang-rt-14-dev make ;;
-	vmm) need_packages gcc make libc6-dev acpica-tools liburing-dev libxxhash-dev ;;
+	vmm) need_packages gcc make libc6-dev acpica-tools libjson-c-dev liburing-dev libxxhash-dev ;;
 	python) need_packages python3 ;;
 	esac
 }

@@ -38,6 +38,12 @@ int loop_watch(struct loop *loop, struct watch *watch)
 	return 0;
 }
 
+void loop_want(struct loop *loop, struct watch *watch, bool input)
+{
+	if (control(loop, EPOLL_CTL_MOD, watch, input ? EPOLLIN : 0))
+		complain("cannot wait for input: %s", strerror(errno));
+}
+
 int loop_run(struct loop *loop)
 {
 	struct epoll_event events[EVENTS];

@@ -37,6 +37,9 @@ void loop_close(struct loop *loop);
 /* The watch must stay; its descriptor is not closed here. */
 int loop_watch(struct loop *loop, struct watch *watch);
 
+/* Whether to look for input; that the other side has gone is told anyway. */
+void loop_want(struct loop *loop, struct watch *watch, bool input);
+
 /* Until loop->done is set. */
 int loop_run(struct loop *loop);
 

@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "boot.h"
+#include "commands.h"
+#include "control.h"
+#include "control_client.h"
 #include "inputs.h"
 #include "loop.h"
 #include "message.h"
@@ -38,6 +41,8 @@
  * @signals: that end the guest
  * @ended: the vCPU's thread has
  * @button: was pressed already
+ * @control: the control socket, if there is one
+ * @commands: what it can do
  * @terminal: our standard input and output
  * @vm: KVM's part
  * @vcpu: the vCPU
@@ -61,6 +66,8 @@ struct machine {
 	struct watch signals;
 	struct watch ended;
 	bool button;
+	struct control control;
+	struct commands commands;
 	struct terminal terminal;
 	struct vm vm;
 	struct vcpu vcpu;
@@ -202,6 +209,22 @@ static int open_boot(struct machine *m)
 	return boot_open(&m->boot, o->kernel, o->initrd);
 }
 
+/* Before signals are blocked: one may end the wait for another program's socket. */
+static int open_control(struct machine *m)
+{
+	if (!m->options.control)
+		return 0;
+	if (control_open(&m->control, &m->loop, m->options.control))
+		return -1;
+	m->commands = (struct commands){
+		.control = &m->control,
+		.options = &m->options,
+		.vcpu = &m->vcpu,
+		.loop = &m->loop,
+	};
+	return commands_open(&m->commands);
+}
+
 static int set_up(struct machine *m)
 {
 	static const char *const consoles[] = {
@@ -216,7 +239,7 @@ static int set_up(struct machine *m)
 		return -1;
 	if (!o->replay && boot_set_command_line(&m->boot, o->append, consoles[o->console]))
 		return -1;
-	if (loop_open(&m->loop) || watch_signals(m))
+	if (loop_open(&m->loop) || open_control(m) || watch_signals(m))
 		return -1;
 	m->ended = (struct watch){ .fd = m->vcpu.ended, .ready = quit, .owner = m };
 	if (loop_watch(&m->loop, &m->ended))
@@ -268,14 +291,29 @@ static int prepare(struct machine *m)
 	return 0;
 }
 
+static const char *end_of(enum vcpu_end end)
+{
+	static const char *const texts[] = {
+		[VCPU_POWERED_OFF] = "powered off",
+		[VCPU_STOPPED] = "ended",
+		[VCPU_REPLAYED] = "replayed",
+		[VCPU_FAILED] = "failed",
+	};
+
+	return texts[end];
+}
+
 static int run(struct machine *m)
 {
+	enum vcpu_end end;
 	int failed;
 
 	if (prepare(m) || vcpu_start(&m->vcpu))
 		return 1;
 	failed = loop_run(&m->loop);
-	switch (vcpu_stop(&m->vcpu)) {
+	end = vcpu_stop(&m->vcpu);
+	commands_ended(&m->commands, end_of(end));
+	switch (end) {
 	case VCPU_POWERED_OFF:
 		info("the guest has powered off");
 		break;
@@ -296,6 +334,7 @@ static void tear_down(struct machine *m)
 {
 	unsigned int i;
 
+	control_close(&m->control);
 	terminal_close(&m->terminal);
 	for (i = 0; i < m->disks; i++)
 		disk_close(&m->blk[i].disk);
@@ -320,9 +359,13 @@ int main(int argc, char **argv)
 		.progress.fd = -1,
 		.recording.session.fd = -1,
 		.vm = { .kvm = -1, .fd = -1 },
-		.vcpu = { .fd = -1, .ended = -1, .run = (void *)-1 },
+		.vcpu = { .fd = -1, .ended = -1, .pause.told = -1, .run = (void *)-1 },
 	};
-	int status = options_parse(&m.options, argc, argv);
+	int status;
+
+	if (argc > 1 && !strcmp(argv[1], "send"))
+		return control_client(argc - 1, argv + 1);
+	status = options_parse(&m.options, argc, argv);
 
 	if (status)
 		return status < 0 ? 2 : 0;

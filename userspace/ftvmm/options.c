@@ -9,16 +9,18 @@
 #include "message.h"
 #include "options.h"
 
-#define VERSION		"0.1.0"
 #define MEMORY_DEFAULT	(512ull << 20)
 #define HASH_INTERVAL	100000000ull
 
 static const char help[] =
 "usage: ftvmm --kernel FILE [OPTION]...\n"
 "       ftvmm --replay DIR [OPTION]...\n"
+"       ftvmm send SOCKET REQUEST\n"
 "\n"
 "Run a Linux guest under KVM, with one vCPU and no firmware; or replay a recording\n"
-"of one.\n"
+"of one.  Or send a request to the control socket of a guest that runs, and print the\n"
+"reply: 'status', 'pause', 'resume', 'power' (the power button), 'quit', 'events' (what\n"
+"changes, until the guest ends), 'help', or all of a request, in JSON.\n"
 "\n"
 "  -k, --kernel FILE     the guest's kernel: a bzImage, such as /boot/vmlinuz-*\n"
 "  -i, --initrd FILE     its initial RAM disk\n"
@@ -32,6 +34,7 @@ static const char help[] =
 "                        default), 'virtio', its hvc0, or 'none'. Ctrl-A x ends\n"
 "                        the guest, Ctrl-A Ctrl-A is one Ctrl-A for the guest\n"
 "  -n, --name NAME       of the guest, in messages (ftvmm)\n"
+"      --control SOCKET  make a socket for requests: see \"ftvmm send\"\n"
 "      --log FILE        append messages to a file, instead of stderr\n"
 "\n"
 "      --record DIR      record the guest to a new folder, from the start\n"
@@ -58,6 +61,7 @@ static const char help[] =
 
 enum {
 	OPT_CONSOLE = 256,
+	OPT_CONTROL,
 	OPT_LOG,
 	OPT_NET,
 	OPT_RECORD,
@@ -77,6 +81,7 @@ static const struct option table[] = {
 	{ "net", required_argument, NULL, OPT_NET },
 	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ "name", required_argument, NULL, 'n' },
+	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "record", required_argument, NULL, OPT_RECORD },
 	{ "replay", required_argument, NULL, OPT_REPLAY },
@@ -256,6 +261,9 @@ static int take(struct options *options, int option, char *value)
 		return parse_net(options, value);
 	case OPT_CONSOLE:
 		return parse_console(options, value);
+	case OPT_CONTROL:
+		options->control = value;
+		return 0;
 	case OPT_LOG:
 		options->log = value;
 		return 0;
@@ -263,7 +271,7 @@ static int take(struct options *options, int option, char *value)
 		fputs(help, stdout);
 		return 1;
 	case 'V':
-		puts("ftvmm " VERSION);
+		puts("ftvmm " FTVMM_VERSION);
 		return 1;
 	default:
 		return take_recording(options, option, value);

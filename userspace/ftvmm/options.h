@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define FTVMM_VERSION	"0.1.0"
+
 /* Where the guest's console is. */
 enum console {
 	CONSOLE_SERIAL,
@@ -57,6 +59,7 @@ struct net_option {
  * @hash_interval: record: guest progress between two hashes of RAM
  * @until: replay: number of entries to replay; 0 for all
  * @recorded_checking: replay: there are some
+ * @control: path of the control socket, or NULL
  * @lab_counter: the counter is that of an emulated host
  */
 struct options {
@@ -77,6 +80,7 @@ struct options {
 	uint64_t hash_interval;
 	uint64_t until;
 	bool recorded_checking;
+	const char *control;
 	bool lab_counter;
 };
 

@@ -76,6 +76,8 @@ int vcpu_open(struct vcpu *vcpu, struct vm *vm, int (*boot)(void *data), void *b
 			.device = vcpu,
 		},
 	};
+	if (pause_open(&vcpu->pause))
+		return -1;
 	vcpu->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
 	vcpu->run_size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -101,6 +103,7 @@ void vcpu_close(struct vcpu *vcpu)
 		close(vcpu->fd);
 	if (vcpu->ended >= 0)
 		close(vcpu->ended);
+	pause_close(&vcpu->pause);
 }
 
 unsigned int vcpu_tsc_khz(const struct vcpu *vcpu)
@@ -174,6 +177,8 @@ static void reset(struct vcpu *vcpu)
 {
 	info("the guest starts again");
 	vcpu->reset = false;
+	__atomic_add_fetch(&vcpu->resets, 1, __ATOMIC_RELAXED);
+	pause_tell(&vcpu->pause);
 	inputs_drop();
 	if (state_restore() || vcpu->boot(vcpu->boot_data))
 		vcpu->end = VCPU_FAILED;
@@ -222,6 +227,7 @@ static void run_plain(struct vcpu *vcpu)
 		handle_exit(vcpu);
 	} else if (errno == EINTR || errno == EAGAIN) {
 		interrupted(vcpu);
+		pause_wait(&vcpu->pause);
 		inputs_apply();
 	} else {
 		complain("cannot run the guest: %s", strerror(errno));
@@ -260,6 +266,7 @@ static void run_recorded(struct vcpu *vcpu)
 		break;
 	case RECORDING_INTERRUPTED:
 		interrupted(vcpu);
+		pause_wait(&vcpu->pause);
 		if (inputs_waiting())
 			recording_kick(vcpu->recording);
 		break;
@@ -286,6 +293,7 @@ static void run_once(struct vcpu *vcpu)
 	if (vcpu->reset) {
 		finish_instruction(vcpu);
 		reset(vcpu);
+		pause_wait(&vcpu->pause);
 	}
 }
 
@@ -324,16 +332,23 @@ int vcpu_start(struct vcpu *vcpu)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err)
 		return complain("cannot start the vCPU's thread: %s", strerror(err));
+	clock_gettime(CLOCK_MONOTONIC, &vcpu->since);
 	vcpu->started = true;
 	pthread_setname_np(vcpu->thread, "vcpu0");
 	return 0;
+}
+
+void vcpu_pause(struct vcpu *vcpu, bool wanted)
+{
+	pause_want(&vcpu->pause, wanted);
+	interrupt(vcpu);
 }
 
 enum vcpu_end vcpu_stop(struct vcpu *vcpu)
 {
 	if (vcpu->started) {
 		__atomic_store_n(&vcpu->stop, true, __ATOMIC_SEQ_CST);
-		interrupt(vcpu);
+		vcpu_pause(vcpu, false);
 		pthread_join(vcpu->thread, NULL);
 		vcpu->started = false;
 	}

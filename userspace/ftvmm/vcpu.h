@@ -13,7 +13,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
+#include "pause.h"
 #include "vcpu_state.h"
 #include "vm.h"
 
@@ -38,6 +40,9 @@ struct recording;
  * @started: there is a thread
  * @stop: asked to end
  * @reset: the guest has asked for a reset
+ * @resets: how many there were
+ * @since: the thread runs, by CLOCK_MONOTONIC
+ * @pause: whether it stands still
  * @end: how it has ended; set before @ended
  * @ended: eventfd, readable when the thread has ended
  * @boot: sets registers and memory up for the first instruction
@@ -56,6 +61,9 @@ struct vcpu {
 	bool started;
 	bool stop;
 	bool reset;
+	unsigned int resets;
+	struct timespec since;
+	struct pause pause;
 	enum vcpu_end end;
 	int ended;
 	int (*boot)(void *data);
@@ -101,6 +109,13 @@ int vcpu_start(struct vcpu *vcpu);
 
 /* End the thread and wait for it.  Nothing if there is none.  The main loop. */
 enum vcpu_end vcpu_stop(struct vcpu *vcpu);
+
+/*
+ * Have the guest stand still between two instructions, or run on.  It does stand when
+ * pause_is_standing(); what comes from outside waits meanwhile, its clock goes on.
+ * The main loop, while the thread is there.
+ */
+void vcpu_pause(struct vcpu *vcpu, bool wanted);
 
 /* The guest has switched itself off.  The vCPU's thread, in a device. */
 void vcpu_power_off(struct vcpu *vcpu);

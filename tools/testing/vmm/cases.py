@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The tests of ftvmm: each boots a guest, on a host that is up, and looks at what it says."""
 
+import json
 import re
 
 # What a guest's kernel says if something is wrong with the machine.
@@ -93,6 +94,68 @@ def reboots(host, guest):
     expect(output, "the guest was ended")
 
 
+# For drive: talks to the control socket while the guest counts.
+CONTROL = """
+send() { /root/ftvmm send /tmp/control "$@" || echo refused; }
+ticks() { grep -c ^tick $out; }
+"""
+PAUSES = CONTROL + """
+send events >/tmp/events &
+until [ -s /tmp/events ]; do sleep 0.1; done
+send status
+send pause
+send status
+before=$(ticks); sleep 1; echo "ticks while paused: $(($(ticks) - before))"
+send status
+send resume
+until [ $(ticks) -gt $((before + 3)) ]; do sleep 0.1; done
+send status
+send nonsense
+send power
+"""
+QUITS = CONTROL + """
+send pause
+send quit
+"""
+
+
+def replies_of(output):
+    """The replies of the control socket that are in the output."""
+    return [json.loads(line) for line in output.splitlines() if line.startswith('{"ok"')]
+
+
+def control(host, guest):
+    """The control socket pauses a guest, lets it run on, and presses its power button."""
+    output = host.run(guest, ["tick"], "--control /tmp/control --name web",
+                      on=[("tick 3", PAUSES)])
+    runs, paused, still, resumed = [reply for reply in replies_of(output) if "name" in reply]
+    expect(output, "^ticks while paused: 0$")
+    if [s["state"] for s in (runs, paused, still, resumed)] != ["running", "paused", "paused",
+                                                                 "running"]:
+        raise Failure("the states are not what was asked for")
+    if paused["vcpu_seconds"] != still["vcpu_seconds"] or still["seconds"] <= paused["seconds"]:
+        raise Failure("the vCPU has run while it was paused, or time has stood still")
+    if runs["name"] != "web" or runs["memory"] != 256 << 20:
+        raise Failure(f"the status is that of another guest: {runs}")
+    expect(output, '^{"ok":false,"error":"there is no such command"')
+    expect(output, "^the button was pressed")
+    host.prepare("until grep -q ended /tmp/events; do sleep 0.1; done")
+    _, text = host.shell("cat /tmp/events; ls /tmp/control")
+    events = [json.loads(line) for line in text.splitlines() if line.startswith('{"event"')]
+    if [event["state"] for event in events] != ["paused", "running", "ended"]:
+        raise Failure(f"the events are {events}")
+    expect(text, "/tmp/control: No such file")
+
+
+def control_quit(host, guest):
+    """The control socket ends a guest that stands still."""
+    output = host.run(guest, ["tick"], "--control /tmp/control", on=[("tick 3", QUITS)],
+                      done=False)
+    if len(replies_of(output)) != 2:
+        raise Failure("there were not two replies")
+    expect(output, "the guest was ended")
+
+
 def bad_arguments(host, guest):
     """Each wrong command line is refused with a reason."""
     kernel = host.files[guest.name][0]
@@ -127,5 +190,7 @@ TESTS = (
     ("disks", disks, "6.12", False),
     ("network", network, "6.1", False),
     ("reboots", reboots, "6.12", False),
+    ("control", control, "6.12", False),
+    ("control_quit", control_quit, "6.12", False),
     ("bad_arguments", bad_arguments, "6.12", False),
 )

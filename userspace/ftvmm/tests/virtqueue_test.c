@@ -5,11 +5,10 @@
  * that each access outside it is found.
  */
 #include <linux/virtio_ring.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../virtqueue.h"
+#include "test.h"
 
 #define SIZE		8	/* of the queue */
 #define MEMORY		0x4000
@@ -19,18 +18,6 @@
 #define TABLE		0x400	/* of indirect descriptors */
 #define BUFFERS		0x1000
 #define RANDOM_RINGS	20000
-
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-
-static int failed;
-
-#define EXPECT(condition)							\
-	do {									\
-		if (!(condition)) {						\
-			printf("# %s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-			failed = 1;						\
-		}								\
-	} while (0)
 
 static struct memory memory;
 static struct virtqueue q;
@@ -350,12 +337,7 @@ static void survives_random_rings(void)
 	EXPECT(taken > RANDOM_RINGS / 100);
 }
 
-#define TEST(function) { #function, function }
-
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
+static const struct test tests[] = {
 	TEST(takes_a_chain),
 	TEST(takes_an_indirect_chain),
 	TEST(gives_a_chain_again),
@@ -375,23 +357,7 @@ static const struct {
 	TEST(survives_random_rings),
 };
 
-/* Those whose name is the argument, or all. */
 int main(int argc, char **argv)
 {
-	const char *only = argc > 1 ? argv[1] : "";
-	size_t i, number = 0;
-	int any = 0;
-
-	printf("KTAP version 1\n1..%zu\n", *only ? 1 : ARRAY_SIZE(tests));
-	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		if (*only && strcmp(only, tests[i].name))
-			continue;
-		failed = 0;
-		set_up();
-		tests[i].run();
-		tear_down();
-		printf("%sok %zu virtqueue.%s\n", failed ? "not " : "", ++number, tests[i].name);
-		any |= failed;
-	}
-	return any || !number;
+	return run_tests("virtqueue", tests, ARRAY_SIZE(tests), argc, argv);
 }
