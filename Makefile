@@ -107,7 +107,7 @@ labtest: modules ## test the lab itself, with emulated hosts (T="name...": only 
 	$(TESTING)/lab/selftest --kernel $(KERNEL) $(T)
 
 .PHONY: vmmtest
-vmmtest: ftvmm ## test the reference VMM with Linux guests, on an emulated host (T="name...": only those)
+vmmtest: ftvmm modules ## test the reference VMM with Linux guests, on an emulated host (T="name...": only those)
 	@$(DEPS) lab-6.1 lab-6.12 lab-$(KERNEL)
 	$(TESTING)/vmm/vmmtest --kernel $(KERNEL) $(T)
 

@@ -64,6 +64,7 @@ static struct json_object *disk_list(const struct options *options)
 		add_text(one, "path", disk->path ?: "");
 		add_number(one, "size", disk->size);
 		add(one, "read_only", json_object_new_boolean(disk->read_only));
+		add(one, "shared", json_object_new_boolean(disk->shared));
 		json_object_array_add(list, one);
 	}
 	return list;

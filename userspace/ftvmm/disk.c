@@ -140,7 +140,7 @@ static int write_now(struct disk *disk, enum disk_operation operation, uint64_t 
 static int replay(struct disk *disk, enum disk_operation operation, uint64_t offset,
 		  uint64_t size, void *data)
 {
-	if (disk->fd >= 0 && write_now(disk, operation, offset, size, data))
+	if (disk->fd >= 0 && !disk->shared && write_now(disk, operation, offset, size, data))
 		complain("disk %u: cannot write to the image: %s", disk->tag & 0xff,
 			 strerror(errno));
 	free(data);
@@ -241,25 +241,27 @@ static int find_size(struct disk *disk, const char *path)
 
 static int open_image(struct disk *disk, const char *path)
 {
-	int flags = disk->read_only ? O_RDONLY : O_RDWR;
+	bool reads = disk->read_only || (disk->replayed && disk->shared);
+	bool exclusive = !disk->read_only && !disk->shared;
 
-	disk->fd = open(path, flags | O_CLOEXEC);
+	disk->fd = open(path, (reads ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	if (disk->fd < 0)
 		return complain("cannot open disk image %s: %s%s", path, strerror(errno),
 				errno == EACCES || errno == EROFS ? " (or say ,ro)" : "");
-	if (flock(disk->fd, (disk->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
+	if (flock(disk->fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB))
 		return complain("disk image %s is in use by another guest", path);
 	return find_size(disk, path);
 }
 
-int disk_open(struct disk *disk, const char *path, bool read_only, struct loop *loop,
+int disk_open(struct disk *disk, const struct disk_option *option, struct loop *loop,
 	      uint32_t tag)
 {
 	int err;
 
 	*disk = (struct disk){
 		.fd = -1,
-		.read_only = read_only,
+		.read_only = option->read_only,
+		.shared = option->shared,
 		.tag = tag,
 		.ring.ring_fd = -1,
 		.completed = {
@@ -268,7 +270,7 @@ int disk_open(struct disk *disk, const char *path, bool read_only, struct loop *
 			.owner = disk,
 		},
 	};
-	if (open_image(disk, path))
+	if (open_image(disk, option->path))
 		return -1;
 	err = io_uring_queue_init(DISK_REQUESTS, &disk->ring, 0);
 	if (!err)
@@ -286,13 +288,14 @@ int disk_open_replay(struct disk *disk, const struct disk_option *option, uint32
 		.replayed = true,
 		.size = option->size,
 		.read_only = option->read_only,
+		.shared = option->shared,
 		.tag = tag,
 		.ring.ring_fd = -1,
 		.completed.fd = -1,
 	};
 	if (!option->path)
 		return 0;
-	if (option->read_only)
+	if (option->read_only && !option->shared)
 		return complain("disk image %s: the disk was read-only, nothing is written to it",
 				option->path);
 	if (open_image(disk, option->path))

@@ -60,6 +60,7 @@ struct disk_done {
  *	log says, and what is written is written at once
  * @size: in bytes
  * @read_only: it cannot be written to
+ * @shared: other hosts use it, too; a replay does not write to it
  * @tag: of the events
  * @ring: filled by the vCPU's thread, emptied by the main loop
  * @completed: an eventfd, in the main loop
@@ -69,6 +70,7 @@ struct disk {
 	bool replayed;
 	uint64_t size;
 	bool read_only;
+	bool shared;
 	uint32_t tag;
 	struct io_uring ring;
 	struct watch completed;
@@ -77,23 +79,26 @@ struct disk {
 /**
  * disk_open() - open an image
  * @disk: must stay
- * @path: a file or block device; its size is rounded down to sectors
- * @read_only: do not write to it
+ * @option: path of a file or block device, and how to use it; its size is rounded down
+ *	to sectors
  * @loop: the main loop
  * @tag: of the events
  *
- * The image is locked, so that no other VMM of this kind uses it, too.
+ * The image is locked, so that no other VMM of this kind uses it, too: but for those
+ * that also say it is shared. Locks may be seen by other hosts, as with NFS, and the
+ * secondary has to open it as well; which side writes is not decided by the lock.
  *
  * Return: 0, or -1 with the reason told.
  */
-int disk_open(struct disk *disk, const char *path, bool read_only, struct loop *loop,
+int disk_open(struct disk *disk, const struct disk_option *option, struct loop *loop,
 	      uint32_t tag);
 
 /**
  * disk_open_replay() - open the disk of a replay
  * @disk: must stay
  * @option: size, and whether it is read-only, as it was recorded; the path of an image
- *	as the disk was when recording began, to be written to, or NULL
+ *	as the disk was when recording began, to be written to, or NULL. If it is shared
+ *	it is only opened
  * @tag: of the events
  *
  * Return: 0, or -1 with the reason told.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "boot.h"
+#include "check.h"
 #include "commands.h"
 #include "control.h"
 #include "control_client.h"
@@ -142,7 +143,7 @@ static int open_disks(struct machine *m)
 		if (o->replay)
 			err = disk_open_replay(&blk->disk, disk, tag);
 		else
-			err = disk_open(&blk->disk, disk->path, disk->read_only, &m->loop, tag);
+			err = disk_open(&blk->disk, disk, &m->loop, tag);
 		if (err || virtio_blk_open(blk, &m->pci, i))
 			return -1;
 		disk->size = blk->disk.size;
@@ -369,6 +370,8 @@ int main(int argc, char **argv)
 
 	if (status)
 		return status < 0 ? 2 : 0;
+	if (m.options.check)
+		return check_run(&m.options);
 	if (message_open(m.options.name, m.options.log)) {
 		complain("cannot write to %s: %s", m.options.log, strerror(errno));
 		return 1;

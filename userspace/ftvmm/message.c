@@ -6,6 +6,8 @@
 
 static const char *guest = "ftvmm";
 static FILE *out;
+static void (*diverted)(void *data, const char *text);
+static void *diverted_data;
 
 int message_open(const char *name, const char *path)
 {
@@ -30,6 +32,12 @@ static void say(const char *prefix, const char *format, va_list arguments)
 	fprintf(to, "%s: %s%s%s", guest, prefix, text, out ? "\n" : "\r\n");
 }
 
+void message_divert(void (*take)(void *data, const char *text), void *data)
+{
+	diverted = take;
+	diverted_data = data;
+}
+
 void info(const char *format, ...)
 {
 	va_list arguments;
@@ -42,8 +50,14 @@ void info(const char *format, ...)
 void tell_error(const char *format, ...)
 {
 	va_list arguments;
+	char text[1024];
 
 	va_start(arguments, format);
-	say("error: ", format, arguments);
+	if (diverted) {
+		vsnprintf(text, sizeof(text), format, arguments);
+		diverted(diverted_data, text);
+	} else {
+		say("error: ", format, arguments);
+	}
 	va_end(arguments);
 }

@@ -14,6 +14,15 @@
  */
 int message_open(const char *name, const char *path);
 
+/**
+ * message_divert() - hand errors to a function instead
+ * @take: gets each, without a newline; NULL: they are told again
+ * @data: for @take
+ *
+ * While there is one thread only.
+ */
+void message_divert(void (*take)(void *data, const char *text), void *data);
+
 /* Something worth to know has happened.  Any thread. */
 __attribute__((format(printf, 1, 2)))
 void info(const char *format, ...);

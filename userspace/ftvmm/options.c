@@ -9,16 +9,19 @@
 #include "message.h"
 #include "options.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define MEMORY_DEFAULT	(512ull << 20)
 #define HASH_INTERVAL	100000000ull
 
 static const char help[] =
 "usage: ftvmm --kernel FILE [OPTION]...\n"
 "       ftvmm --replay DIR [OPTION]...\n"
+"       ftvmm check [-j] --kernel FILE [OPTION]...\n"
 "       ftvmm send SOCKET REQUEST\n"
 "\n"
 "Run a Linux guest under KVM, with one vCPU and no firmware; or replay a recording\n"
-"of one.  Or send a request to the control socket of a guest that runs, and print the\n"
+"of one.  Or check whether such a guest can be protected, without starting it (-j: print\n"
+"the result in JSON).  Or send a request to the control socket of a guest that runs, and print the\n"
 "reply: 'status', 'pause', 'resume', 'power' (the power button), 'quit', 'events' (what\n"
 "changes, until the guest ends), 'help', or all of a request, in JSON.\n"
 "\n"
@@ -26,8 +29,10 @@ static const char help[] =
 "  -i, --initrd FILE     its initial RAM disk\n"
 "  -a, --append WORDS    for its command line\n"
 "  -m, --memory SIZE     of its RAM: MiB, or with K, M or G (512M)\n"
-"  -d, --disk FILE[,ro]  a raw disk image or block device, or one that is only\n"
-"                        read; the guest's vda, vdb, ... Up to 8\n"
+"  -d, --disk FILE[,shared][,ro]\n"
+"                        a raw disk image or block device; shared: on storage that\n"
+"                        other hosts reach, too; ro: only read. The guest's vda, vdb,\n"
+"                        ... Up to 8\n"
 "      --net tap=NAME[,mac=ADDRESS]\n"
 "                        a network device, on the host's tap device. Up to 4\n"
 "      --console TYPE    what the terminal is: 'serial', the guest's ttyS0 (the\n"
@@ -56,7 +61,7 @@ static const char help[] =
 "it at once. When the guest resets itself, it starts again.\n"
 "\n"
 "Exit status: 0 when the guest was powered off or ended, or the recording was played\n"
-"to its end; 1 after an error, 2 if the command line is wrong, 3 if a replay has\n"
+"to its end, or nothing stands in the way of protection; 1 after an error, 2 if the command line is wrong, 3 if a replay has\n"
 "diverged from its recording.\n";
 
 enum {
@@ -70,6 +75,7 @@ enum {
 	OPT_VERIFY,
 	OPT_HASH_INTERVAL,
 	OPT_COUNTER,
+	OPT_REFUSED,	/* and those of refused_options that follow */
 };
 
 static const struct option table[] = {
@@ -89,6 +95,7 @@ static const struct option table[] = {
 	{ "verify", no_argument, NULL, OPT_VERIFY },
 	{ "hash-interval", required_argument, NULL, OPT_HASH_INTERVAL },
 	{ "counter", required_argument, NULL, OPT_COUNTER },
+	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
@@ -135,16 +142,20 @@ static int parse_console(struct options *options, const char *text)
 static int parse_disk(struct options *options, char *text)
 {
 	struct disk_option *disk = &options->disk[options->disks];
-	char *comma = strrchr(text, ',');
+	char *comma;
 
 	if (options->disks == DISKS_MAX)
 		return complain("--disk %s: there can be %d disks", text, DISKS_MAX);
 	disk->path = text;
-	if (comma && !strcmp(comma, ",ro")) {
-		disk->read_only = true;
+	while ((comma = strrchr(text, ','))) {
+		if (!strcmp(comma, ",ro"))
+			disk->read_only = true;
+		else if (!strcmp(comma, ",shared"))
+			disk->shared = true;
+		else
+			return complain("--disk %s: after the comma, only ro and shared are known",
+					text);
 		*comma = '\0';
-	} else if (comma) {
-		return complain("--disk %s: after the comma, only ro is known", text);
 	}
 	options->disks++;
 	return 0;
@@ -238,8 +249,30 @@ static int take_recording(struct options *options, int option, char *value)
 	}
 }
 
+/* Told at once, or kept for the list of all that is in the way. */
+static int refuse(struct options *options, const struct refused_option *refused,
+		  const char *value)
+{
+	uint64_t cpus;
+
+	if (refused == REFUSED_CPUS) {
+		if (parse_number("--cpus", value, 1, INT32_MAX, &cpus))
+			return -1;
+		if (cpus == 1)
+			return 0;
+	}
+	if (!options->check)
+		return complain("--%s, %s: %s: %s", refused->option, refused->name, refused->text,
+				refused->remedy);
+	if (options->refusals < REFUSALS_MAX)
+		options->refused[options->refusals++] = refused;
+	return 0;
+}
+
 static int take(struct options *options, int option, char *value)
 {
+	if (option >= OPT_REFUSED)
+		return refuse(options, &refused_options[option - OPT_REFUSED], value);
 	switch (option) {
 	case 'k':
 		options->kernel = value;
@@ -261,6 +294,9 @@ static int take(struct options *options, int option, char *value)
 		return parse_net(options, value);
 	case OPT_CONSOLE:
 		return parse_console(options, value);
+	case 'j':
+		options->json = true;
+		return 0;
 	case OPT_CONTROL:
 		options->control = value;
 		return 0;
@@ -280,6 +316,10 @@ static int take(struct options *options, int option, char *value)
 
 static int check_record(const struct options *options)
 {
+	if (options->json && !options->check)
+		return complain("-j is for ftvmm check");
+	if (options->check && options->record)
+		return complain("ftvmm check: it is about a guest, not a recording");
 	if (!options->kernel)
 		return complain("no kernel to boot: give one with --kernel, see ftvmm --help");
 	if (options->until)
@@ -291,18 +331,35 @@ static int check_replay(const struct options *options)
 {
 	if (options->record)
 		return complain("--record and --replay: it is one or the other");
+	if (options->check || options->json)
+		return complain("ftvmm check: it is about a guest, not a recording");
 	if (options->kernel || options->initrd || options->nets)
 		return complain("--replay: kernel, initrd and nets are those of the recording");
 	return 0;
 }
 
+/* The options that there are, and those that are refused. */
+static void make_table(struct option *all)
+{
+	unsigned int i;
+
+	for (i = 0; i < REFUSED_OPTIONS; i++)
+		*all++ = (struct option){ refused_options[i].option, required_argument, NULL,
+					  OPT_REFUSED + i };
+	memcpy(all, table, sizeof(table));
+}
+
 int options_parse(struct options *options, int argc, char **argv)
 {
+	struct option all[ARRAY_SIZE(table) + REFUSED_OPTIONS];
 	int option, done;
 
 	*options = (struct options){ .name = "ftvmm", .append = "", .memory = MEMORY_DEFAULT,
 				      .hash_interval = HASH_INTERVAL };
-	while ((option = getopt_long(argc, argv, "k:i:a:m:d:n:hV", table, NULL)) != -1) {
+	make_table(all);
+	options->check = argc > 1 && !strcmp(argv[1], "check");
+	optind = options->check ? 2 : 1;
+	while ((option = getopt_long(argc, argv, "k:i:a:m:d:n:jhV", all, NULL)) != -1) {
 		done = take(options, option, optarg);
 		if (done)
 			return done;

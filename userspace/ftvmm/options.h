@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "refused.h"
+
 #define FTVMM_VERSION	"0.1.0"
 
 /* Where the guest's console is. */
@@ -17,17 +19,20 @@ enum console {
 
 #define DISKS_MAX	8
 #define NICS_MAX	4
+#define REFUSALS_MAX	16
 
 /**
  * struct disk_option - a disk
  * @path: of its image; NULL if it has none, in a replay
  * @size: in bytes: of the image, when it is open, or in a replay as it was recorded
  * @read_only: it must not be written to
+ * @shared: other hosts reach it, too
  */
 struct disk_option {
 	const char *path;
 	uint64_t size;
 	bool read_only;
+	bool shared;
 };
 
 /**
@@ -60,6 +65,10 @@ struct net_option {
  * @until: replay: number of entries to replay; 0 for all
  * @recorded_checking: replay: there are some
  * @control: path of the control socket, or NULL
+ * @check: the guest is not started: only look
+ * @json: print in JSON what @check finds
+ * @refused: options that no guest can have; with @check, else it was told
+ * @refusals: how many
  * @lab_counter: the counter is that of an emulated host
  */
 struct options {
@@ -81,6 +90,10 @@ struct options {
 	uint64_t until;
 	bool recorded_checking;
 	const char *control;
+	bool check;
+	bool json;
+	const struct refused_option *refused[REFUSALS_MAX];
+	unsigned int refusals;
 	bool lab_counter;
 };
 

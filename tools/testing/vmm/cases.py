@@ -156,6 +156,58 @@ def control_quit(host, guest):
     expect(output, "the guest was ended")
 
 
+def look_for_reasons(host, kernel):
+    """Runs ftvmm check in different settings; the last ones take kvm-ft away."""
+    good = f"-k {kernel} --counter lab --disk /tmp/a.img,shared --net tap=tap0"
+    for prepare, arguments, reasons in (
+            ("", good, []),
+            ("", f"{good} --cpus 2", ["VCPUS"]),
+            ("", f"{good} --cpus 1", []),
+            ("", f"{good} --device vfio-pci --hotplug net", ["PASSTHROUGH", "HOTPLUG"]),
+            ("", "-k /etc/passwd --counter lab --disk /tmp/a.img --net tap=tap1 --usb 1",
+             ["PASSTHROUGH", "KERNEL", "DISK_NOT_SHARED", "TAP"]),
+            ("", f"{good} --disk /nowhere,shared", ["DISK"]),
+            ("", f"{good} --memory 32M", ["KERNEL"]),
+            ("", f"{good} --append '{'x' * 3000}'", ["KERNEL"]),
+            ("", f"-k {kernel}", ["COUNTER"]),
+            ("rmmod kvm_ft_lab_pmu", good, ["COUNTER"]),
+            ("rmmod kvm_ft", good, ["COUNTER", "MODULE"]),
+            ("mv /dev/kvm /dev/kvm.away", good, ["KVM"])):
+        status, output = host.shell(f"{prepare or 'true'}; /root/ftvmm check -j {arguments}")
+        found = json.loads(output)
+        if [one["name"] for one in found["refused"]] != reasons or status != bool(reasons) or \
+                found["ok"] == bool(reasons):
+            raise Failure(f"ftvmm check {arguments}: status {status}, {output}")
+        if [one["name"] for one in found["warnings"]] != ["NESTED_PAGING"]:
+            raise Failure(f"the paging mode is {found['paging']}: {output}")
+
+
+def check(host, guest):
+    """ftvmm check names each reason that stands in the way, and starts no guest."""
+    host.prepare("cd /tmp && truncate -s 1M a.img && /sbin/ip tuntap add tap0 mode tap vnet_hdr")
+    try:
+        look_for_reasons(host, host.files[guest.name][0])
+    finally:
+        host.shell("cd /root; mv /dev/kvm.away /dev/kvm; insmod kvm-ft-lab-pmu.ko; "
+                   "insmod kvm-ft.ko; /sbin/ip link del tap0; rm /tmp/a.img")
+
+
+def shared_disk(host, guest):
+    """A shared image is open to those who also share it only; a replay does not write to it."""
+    host.prepare("truncate -s 32M /tmp/a.img")
+    options = f"check -k {host.files[guest.name][0]} --counter lab --disk /tmp/a.img"
+    output = host.run(guest, ["tick"], "--disk /tmp/a.img,shared --control /tmp/control", on=[
+        ("tick 1", f"/root/ftvmm {options},shared; /root/ftvmm {options}; "
+                   "/root/ftvmm send /tmp/control power")])
+    expect(output, "^nothing stands in the way")
+    expect(output, "^refused  DISK: disk image /tmp/a.img is in use by another guest$")
+    host.prepare("cp /tmp/a.img /tmp/copy.img")
+    host.run(guest, ["write"], "--disk /tmp/a.img,shared --counter lab --record /tmp/recording")
+    host.prepare("cd /tmp && ! cmp -s a.img copy.img && cp copy.img replayed.img && /root/ftvmm "
+                 "--replay recording --counter lab --disk replayed.img,shared </dev/null "
+                 "&& cmp replayed.img copy.img && rm -r a.img copy.img replayed.img recording")
+
+
 def bad_arguments(host, guest):
     """Each wrong command line is refused with a reason."""
     kernel = host.files[guest.name][0]
@@ -169,12 +221,18 @@ def bad_arguments(host, guest):
             (f"--kernel {kernel} --console tty", "it is serial, virtio or none"),
             (f"--kernel {kernel} --disk /nowhere", "cannot open disk image /nowhere"),
             (f"--kernel {kernel} --disk /dev/null", "neither a file nor a block device"),
-            (f"--kernel {kernel} --disk /x,rw", "only ro is known"),
+            (f"--kernel {kernel} --disk /x,rw", "only ro and shared are known"),
             (f"--kernel {kernel} --net mac=52:54:00:00:00:01", "it needs tap=NAME"),
             (f"--kernel {kernel} --net tap=x,mac=01:00:00:00:00:00", "the first number even"),
             (f"--kernel {kernel} --net tap=x,speed=9", "it is tap=NAME and mac=ADDRESS"),
             (f"--kernel {kernel} --log /nowhere/log", "cannot write to /nowhere/log"),
             (f"--kernel {kernel} --append '{'x' * 3000}'", "command line is longer"),
+            (f"--kernel {kernel} --cpus 2", "VCPUS: the guest would have more than one vCPU"),
+            (f"--kernel {kernel} --cpus 0", "a number from 1"),
+            (f"--kernel {kernel} --device vfio-pci,host=01:00.0", "PASSTHROUGH"),
+            (f"--kernel {kernel} --hotplug-memory 1G", "HOTPLUG"),
+            (f"--kernel {kernel} -j", "-j is for ftvmm check"),
+            (f"--kernel {kernel} --control /etc/passwd", "something else of that name"),
             (f"--kernel {kernel} stray", "'stray' is not an option")):
         status, output = host.shell(f"/root/ftvmm {arguments} </dev/null")
         if status not in (1, 2) or reason not in output:
@@ -190,6 +248,8 @@ TESTS = (
     ("disks", disks, "6.12", False),
     ("network", network, "6.1", False),
     ("reboots", reboots, "6.12", False),
+    ("check", check, "6.12", True),
+    ("shared_disk", shared_disk, "6.12", False),
     ("control", control, "6.12", False),
     ("control_quit", control_quit, "6.12", False),
     ("bad_arguments", bad_arguments, "6.12", False),

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <json-c/json.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../libkvmft/qualify.h"
+#include "../libkvmft/session.h"
+#include "boot.h"
+#include "check.h"
+#include "disk.h"
+#include "message.h"
+#include "tap.h"
+#include "vcpu.h"
+
+#define FINDINGS_MAX	64
+#define DEVICE		"/dev/kvm-ft"
+#define NPT		"/sys/module/kvm_amd/parameters/npt"
+
+/**
+ * struct finding - something in the way
+ * @name: of the reason
+ * @text: what it is
+ * @remedy: what to do about it; empty if @text says so
+ */
+struct finding {
+	char name[32];
+	char text[512];
+	char remedy[256];
+};
+
+/**
+ * struct check - all that is found
+ * @options: of the guest
+ * @name: of what the functions called now may complain about
+ * @found: what is in the way
+ * @count: of it
+ * @warning: worth to know
+ * @warnings: of these
+ */
+struct check {
+	const struct options *options;
+	const char *name;
+	struct finding found[FINDINGS_MAX];
+	unsigned int count;
+	struct finding warning[1];
+	unsigned int warnings;
+};
+
+static void fill(struct finding *f, const char *name, const char *text, const char *remedy)
+{
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	snprintf(f->text, sizeof(f->text), "%s", text);
+	snprintf(f->remedy, sizeof(f->remedy), "%s", remedy);
+}
+
+static void find(struct check *c, const char *name, const char *text, const char *remedy)
+{
+	if (c->count < FINDINGS_MAX)
+		fill(&c->found[c->count++], name, text, remedy);
+}
+
+static void find_refusal(struct check *c, uint32_t reason)
+{
+	const struct kvmft_refusal *refusal = kvmft_refusal(reason);
+
+	find(c, refusal->name, refusal->text, refusal->remedy);
+}
+
+/* An error that would be told if the guest was started. */
+static void take_message(void *data, const char *text)
+{
+	struct check *c = data;
+
+	find(c, c->name, text, "");
+}
+
+static void check_options(struct check *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->options->refusals; i++)
+		find(c, c->options->refused[i]->name, c->options->refused[i]->text,
+		     c->options->refused[i]->remedy);
+}
+
+static void check_disks(struct check *c)
+{
+	const struct options *o = c->options;
+	struct loop loop;
+	unsigned int i;
+
+	c->name = "DISK";
+	if (loop_open(&loop))
+		return;
+	for (i = 0; i < o->disks; i++) {
+		struct disk disk;
+		char text[512];
+
+		if (!disk_open(&disk, &o->disk[i], &loop, INPUT_TAG(INPUT_DISK, i)) &&
+		    !o->disk[i].shared) {
+			snprintf(text, sizeof(text), "disk image %s is this host's alone",
+				 o->disk[i].path);
+			find(c, "DISK_NOT_SHARED", text,
+			     "put it where both hosts reach it, and say ,shared");
+		}
+		disk_close(&disk);
+	}
+	loop_close(&loop);
+}
+
+static void check_nets(struct check *c)
+{
+	unsigned int i;
+	int tap;
+
+	c->name = "TAP";
+	for (i = 0; i < c->options->nets; i++) {
+		const char *name = c->options->net[i].tap;
+
+		/* It would be made, but be connected to nothing. */
+		if (!if_nametoindex(name)) {
+			char text[128];
+
+			snprintf(text, sizeof(text), "there is no tap device %.64s", name);
+			find(c, c->name, text, "ip tuntap add NAME mode tap vnet_hdr");
+			continue;
+		}
+		tap = tap_open(name);
+		if (tap >= 0)
+			close(tap);
+	}
+}
+
+static int open_session(struct check *c, struct vcpu *vcpu, struct kvmft_session *session)
+{
+	struct kvmft_guest guest = {
+		.vm = vcpu->vm->fd,
+		.vcpu = vcpu->fd,
+		.name = c->options->name,
+	};
+	struct kvmft_counter lab = { 0 };
+	bool counter = !c->options->lab_counter || !kvmft_counter_of_lab(&lab);
+	int err;
+
+	guest.lab_pmu = lab.type;
+	err = kvmft_open(session, &guest);
+	if (err == -ENODEV && !access(DEVICE, F_OK)) {
+		counter = false;
+		err = 0;
+	}
+	if (!counter)
+		find_refusal(c, KVM_FT_REFUSED_COUNTER);
+	if (err)
+		find(c, err == -ENOENT || err == -ENODEV ? "MODULE" :
+		     err == -EPROTO ? "MODULE_VERSION" : err == -EACCES ? "MODULE_ACCESS" :
+		     "SESSION", session->problem, "");
+	return counter && !err ? 0 : -1;
+}
+
+/* Gets as far as into KVM_RUN, which returns before it enters the guest. */
+static void check_counter(struct check *c, struct vcpu *vcpu, struct kvmft_session *session)
+{
+	struct kvm_ft_run run;
+	int err;
+
+	vcpu->run->immediate_exit = 1;
+	err = kvmft_run(session, &run);
+	vcpu->run->immediate_exit = 0;
+	if (err != -EINTR && err != -EAGAIN)
+		find_refusal(c, KVM_FT_REFUSED_COUNTER);
+}
+
+static void check_session(struct check *c, struct vcpu *vcpu)
+{
+	struct kvmft_session session = { .fd = -1 };
+	const struct kvmft_recording how = { 0 };
+	int log = memfd_create("kvm-ft check", MFD_CLOEXEC), err;
+
+	if (log < 0) {
+		find(c, "MEMORY", "no memory for a log", "");
+		return;
+	}
+	if (!open_session(c, vcpu, &session)) {
+		err = kvmft_record(&session, log, &how);
+		if (!err)
+			check_counter(c, vcpu, &session);
+		else if (session.reason)
+			find_refusal(c, session.reason);
+		else
+			find(c, err == -ENODEV ? "HOOKS" : "SESSION", session.problem, "");
+		if (!err)
+			kvmft_stop(&session);
+	}
+	kvmft_close(&session);
+	close(log);
+}
+
+static int no_boot(void *data)
+{
+	(void)data;
+	return 0;
+}
+
+/* The VM and its vCPU as the guest would have them, but for devices. */
+static void check_machine(struct check *c)
+{
+	static const char *const consoles[] = { "ttyS0", "hvc0", NULL };
+	const struct options *o = c->options;
+	struct vcpu vcpu = { .fd = -1, .ended = -1, .pause.told = -1, .run = MAP_FAILED };
+	struct vm vm = { .kvm = -1, .fd = -1 };
+	struct boot boot = { .vcpu = &vcpu };
+	int err;
+
+	c->name = "KVM";
+	err = vm_open(&vm, o->memory) || vcpu_open(&vcpu, &vm, no_boot, NULL);
+	if (!err)
+		check_session(c, &vcpu);
+	c->name = "KERNEL";
+	if (!boot_open(&boot, o->kernel, o->initrd) && !err &&
+	    !boot_set_command_line(&boot, o->append, consoles[o->console]))
+		boot_load(&boot);
+	boot_close(&boot);
+	vcpu_close(&vcpu);
+	vm_close(&vm);
+}
+
+/* Both kinds of host can protect guests; but not all guests in the same way. */
+static const char *paging_mode(struct check *c)
+{
+	FILE *file = fopen(NPT, "r");
+	int value = file ? fgetc(file) : EOF;
+
+	if (file)
+		fclose(file);
+	if (value != 'Y' && value != '1')
+		return value == EOF ? "unknown" : "strict";
+	fill(&c->warning[c->warnings++], "NESTED_PAGING",
+	     "KVM uses nested paging: a guest that is short of memory may diverge, which is found",
+	     "load kvm_amd with npt=0");
+	return "nested";
+}
+
+static void print_list(const char *heading, const struct finding *f, unsigned int count)
+{
+	for (; count; count--, f++)
+		printf("%-8s %s: %s%s%s\n", heading, f->name, f->text, *f->remedy ? ": " : "",
+		       f->remedy);
+}
+
+static struct json_object *list(const struct finding *f, unsigned int count)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (; array && count; count--, f++) {
+		struct json_object *one = json_object_new_object();
+
+		if (!one)
+			break;
+		json_object_object_add(one, "name", json_object_new_string(f->name));
+		json_object_object_add(one, "text", json_object_new_string(f->text));
+		json_object_object_add(one, "remedy", json_object_new_string(f->remedy));
+		json_object_array_add(array, one);
+	}
+	return array;
+}
+
+static int print_json(const struct check *c, const char *mode)
+{
+	struct json_object *all = json_object_new_object();
+
+	if (!all)
+		return complain("no memory");
+	json_object_object_add(all, "ok", json_object_new_boolean(!c->count));
+	json_object_object_add(all, "paging", json_object_new_string(mode));
+	json_object_object_add(all, "refused", list(c->found, c->count));
+	json_object_object_add(all, "warnings", list(c->warning, c->warnings));
+	puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN |
+					    JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(all);
+	return 0;
+}
+
+int check_run(const struct options *options)
+{
+	static struct check c;
+	const char *mode;
+
+	c.options = options;
+	message_divert(take_message, &c);
+	check_options(&c);
+	check_machine(&c);
+	check_disks(&c);
+	check_nets(&c);
+	message_divert(NULL, NULL);
+	mode = paging_mode(&c);
+	if (options->json)
+		return print_json(&c, mode) || c.count;
+	print_list("refused", c.found, c.count);
+	print_list("warning", c.warning, c.warnings);
+	if (!c.count)
+		printf("nothing stands in the way of protecting the guest (%s paging)\n", mode);
+	return c.count ? 1 : 0;
+}
