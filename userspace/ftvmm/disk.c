@@ -12,6 +12,7 @@
 
 #include "disk.h"
 #include "message.h"
+#include "wait.h"
 
 /**
  * struct request - one that the host works on
@@ -175,6 +176,7 @@ int disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
 	if (!sqe)
 		goto free;
 	prepare(sqe, disk, r, operation, offset, buffers);
+	__atomic_add_fetch(&disk->under_way, 1, __ATOMIC_SEQ_CST);
 	io_uring_submit(&disk->ring);
 	return 0;
 free:
@@ -204,6 +206,20 @@ static void complete(struct disk *disk, struct request *r, int result)
 	inputs_post(events);
 	free(r->written);
 	free_request(r);
+	__atomic_sub_fetch(&disk->under_way, 1, __ATOMIC_SEQ_CST);
+	wait_wake();
+}
+
+static bool is_idle(void *data)
+{
+	const struct disk *disk = data;
+
+	return !__atomic_load_n(&disk->under_way, __ATOMIC_SEQ_CST);
+}
+
+void disk_drain(struct disk *disk)
+{
+	wait_until(is_idle, disk, 0);
 }
 
 static void on_completed(void *owner)

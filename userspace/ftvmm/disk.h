@@ -62,6 +62,7 @@ struct disk_done {
  * @read_only: it cannot be written to
  * @shared: other hosts use it, too; a replay does not write to it
  * @tag: of the events
+ * @under_way: requests that the host works on
  * @ring: filled by the vCPU's thread, emptied by the main loop
  * @completed: an eventfd, in the main loop
  */
@@ -72,6 +73,7 @@ struct disk {
 	bool read_only;
 	bool shared;
 	uint32_t tag;
+	unsigned int under_way;
 	struct io_uring ring;
 	struct watch completed;
 };
@@ -123,5 +125,11 @@ void disk_close(struct disk *disk);
  */
 int disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
 		enum disk_operation operation, uint64_t offset, uint64_t size, void *data);
+
+/*
+ * Returns when the host works on no request any more, so that nothing is written after
+ * that; or when the vCPU's thread is to end.  The vCPU's thread.
+ */
+void disk_drain(struct disk *disk);
 
 #endif

@@ -18,6 +18,7 @@
 #include "loop.h"
 #include "message.h"
 #include "options.h"
+#include "output.h"
 #include "pci.h"
 #include "power.h"
 #include "recording.h"
@@ -171,7 +172,11 @@ static int open_terminal(struct machine *m)
 {
 	uint32_t kind = m->options.console == CONSOLE_VIRTIO ? INPUT_CONSOLE : INPUT_SERIAL;
 
-	if (m->options.console == CONSOLE_NONE || m->options.replay)
+	if (m->options.console == CONSOLE_NONE)
+		return 0;
+	if (output_open(STDOUT_FILENO))
+		return -1;
+	if (m->options.replay)
 		return 0;
 	m->terminal.quit = quit;
 	m->terminal.owner = m;
@@ -313,6 +318,7 @@ static int run(struct machine *m)
 		return 1;
 	failed = loop_run(&m->loop);
 	end = vcpu_stop(&m->vcpu);
+	output_close();
 	commands_ended(&m->commands, end_of(end));
 	switch (end) {
 	case VCPU_POWERED_OFF:
@@ -336,6 +342,7 @@ static void tear_down(struct machine *m)
 	unsigned int i;
 
 	control_close(&m->control);
+	output_close();
 	terminal_close(&m->terminal);
 	for (i = 0; i < m->disks; i++)
 		disk_close(&m->blk[i].disk);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "inputs.h"
+#include "output.h"
 #include "serial.h"
 
 #define PORT		0x3f8
@@ -124,7 +125,7 @@ static void transmit(struct serial *serial, uint8_t byte)
 	struct serial_state *s = &serial->state;
 
 	if (serial->terminal && !(s->mcr & UART_MCR_LOOP))
-		terminal_write(&byte, 1);
+		output_write(&byte, 1);
 	/* Gone at once. */
 	s->thri = 1;
 }

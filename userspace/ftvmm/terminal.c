@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -18,7 +17,7 @@ static bool is_raw;
 static void make_cooked(void)
 {
 	if (is_raw)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+		tcsetattr(STDIN_FILENO, TCSANOW, &before);
 	is_raw = false;
 }
 
@@ -91,23 +90,4 @@ void terminal_close(struct terminal *terminal)
 void terminal_taken(struct terminal *terminal)
 {
 	source_taken(&terminal->source);
-}
-
-void terminal_write(const void *data, size_t size)
-{
-	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
-	const char *from = data;
-
-	while (size) {
-		ssize_t done = write(STDOUT_FILENO, from, size);
-
-		if (done < 0 && errno == EAGAIN)
-			poll(&out, 1, -1);
-		else if (done < 0 && errno != EINTR)
-			return;		/* nobody reads it any more */
-		if (done > 0) {
-			from += done;
-			size -= done;
-		}
-	}
 }

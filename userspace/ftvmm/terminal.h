@@ -43,7 +43,4 @@ void terminal_close(struct terminal *terminal);
 /* The device has taken the last event.  The vCPU's thread. */
 void terminal_taken(struct terminal *terminal);
 
-/* What the guest prints.  The vCPU's thread; waits if the terminal is slow. */
-void terminal_write(const void *data, size_t size);
-
 #endif

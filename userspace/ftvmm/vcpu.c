@@ -11,6 +11,7 @@
 #include "message.h"
 #include "recording.h"
 #include "vcpu.h"
+#include "wait.h"
 
 #define KICK	SIGUSR1
 
@@ -348,6 +349,7 @@ enum vcpu_end vcpu_stop(struct vcpu *vcpu)
 {
 	if (vcpu->started) {
 		__atomic_store_n(&vcpu->stop, true, __ATOMIC_SEQ_CST);
+		wait_end();
 		vcpu_pause(vcpu, false);
 		pthread_join(vcpu->thread, NULL);
 		vcpu->started = false;

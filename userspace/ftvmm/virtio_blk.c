@@ -191,11 +191,15 @@ static void completed(void *device, const void *data, uint32_t size)
 	virtio_interrupt(&blk->virtio, 0);
 }
 
-/* What the host is still working on has nobody to go to. */
+/*
+ * What the host is still working on has nobody to go to. But it must be over: what was
+ * to be written must not come after what the driver does next.
+ */
 static void reset(void *owner)
 {
 	struct virtio_blk *blk = owner;
 
+	disk_drain(&blk->disk);
 	blk->state = (struct virtio_blk_state){ .generation = ++blk->generations };
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "inputs.h"
+#include "output.h"
 #include "virtio_console.h"
 
 #define CLASS	0x078000
@@ -50,7 +51,7 @@ static void print(struct virtio_console *console)
 
 	while (virtqueue_pop(q, &chain)) {
 		for (i = 0; i < chain.readable; i++)
-			terminal_write(chain.iov[i].iov_base, chain.iov[i].iov_len);
+			output_write(chain.iov[i].iov_base, chain.iov[i].iov_len);
 		virtqueue_push(q, chain.head, 0);
 	}
 	virtqueue_want_notification(q, true);

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Disk requests under way, and the end of them.  Needs io_uring.  Built with ASan and
+ * UBSan; prints KTAP.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../disk.h"
+#include "../inputs.h"
+#include "test.h"
+
+#define WRITES	64
+#define SIZE	0x40000
+
+static char path[32];
+static struct loop loop;
+static struct disk disk;
+static struct watch ending;
+static pthread_t thread;
+static int completed;
+
+static void no_kick(void *vcpu)
+{
+	(void)vcpu;
+}
+
+static void count(void *device, const void *data, uint32_t size)
+{
+	const struct disk_done *done = data;
+
+	(void)device;
+	EXPECT(size == sizeof(*done) && !done->error && done->last);
+	completed++;
+}
+
+static void end(void *owner)
+{
+	(void)owner;
+	loop.done = true;
+}
+
+static void *run_loop(void *data)
+{
+	(void)data;
+	EXPECT(!loop_run(&loop));
+	return NULL;
+}
+
+static void set_up(void)
+{
+	const struct disk_option option = { .path = path };
+	int file;
+
+	memcpy(path, "/tmp/disk_test.XXXXXX", 23);
+	file = mkstemp(path);
+	if (file < 0 || ftruncate(file, (off_t)WRITES * SIZE) || loop_open(&loop) ||
+	    disk_open(&disk, &option, &loop, INPUT_TAG(INPUT_DISK, 0)))
+		exit(1);
+	close(file);
+	inputs_set_kick(no_kick, NULL);
+	inputs_handle(INPUT_TAG(INPUT_DISK, 0), count, NULL);
+	ending = (struct watch){ .fd = eventfd(0, 0), .ready = end };
+	if (loop_watch(&loop, &ending) || pthread_create(&thread, NULL, run_loop, NULL))
+		exit(1);
+	completed = 0;
+}
+
+static void tear_down(void)
+{
+	uint64_t one = 1;
+
+	EXPECT(write(ending.fd, &one, sizeof(one)) == sizeof(one));
+	pthread_join(thread, NULL);
+	close(ending.fd);
+	disk_close(&disk);
+	loop_close(&loop);
+	unlink(path);
+}
+
+static void drains(void)
+{
+	static char byte;
+	int i;
+
+	for (i = 0; i < WRITES; i++) {
+		char *data = malloc(SIZE);
+
+		memset(data, i + 1, SIZE);
+		EXPECT(!disk_submit(&disk, i, 0, DISK_WRITE, (uint64_t)i * SIZE, SIZE, data));
+	}
+	disk_drain(&disk);
+	EXPECT(!disk.under_way);
+	inputs_apply();
+	EXPECT(completed == WRITES);
+	for (i = 0; i < WRITES; i++)
+		EXPECT(pread(disk.fd, &byte, 1, (i + 1) * SIZE - 1) == 1 && byte == i + 1);
+}
+
+static void drains_nothing(void)
+{
+	disk_drain(&disk);
+	EXPECT(!disk.under_way);
+}
+
+static const struct test tests[] = {
+	TEST(drains),
+	TEST(drains_nothing),
+};
+
+int main(int argc, char **argv)
+{
+	return run_tests("disk", tests, ARRAY_SIZE(tests), argc, argv);
+}
