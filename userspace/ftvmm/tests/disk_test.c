@@ -54,7 +54,7 @@ static void set_up(void)
 	const struct disk_option option = { .path = path };
 	int file;
 
-	memcpy(path, "/tmp/disk_test.XXXXXX", 23);
+	snprintf(path, sizeof(path), "/tmp/disk_test.XXXXXX");
 	file = mkstemp(path);
 	if (file < 0 || ftruncate(file, (off_t)WRITES * SIZE) || loop_open(&loop) ||
 	    disk_open(&disk, &option, &loop, INPUT_TAG(INPUT_DISK, 0)))
