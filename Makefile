@@ -155,12 +155,17 @@ else
 INSTALL_FOR := $(BUILD_FOR)
 endif
 DESTDIR ?=
+PREFIX ?= /usr/local
 INSTALL_MOD_PATH ?= $(DESTDIR)
-export INSTALL_MOD_PATH
+export INSTALL_MOD_PATH DESTDIR PREFIX
 
 .PHONY: install
-install: ## install kvm-ft.ko for the running kernel, or KERNEL= or KDIR= (below DESTDIR=)
+install: install-user ## install kvm-ft.ko for the running kernel, or KERNEL= or KDIR=, and ftvmm (DESTDIR=, PREFIX=)
 	@$(TESTING)/build-modules.sh --install $(INSTALL_FOR)
+
+.PHONY: install-user
+install-user: ftvmm ## install ftvmm, its manual page and bash completion only
+	@$(MAKE) --no-print-directory -C userspace/ftvmm install
 
 .PHONY: clean
 clean: ## remove what was built in this folder
