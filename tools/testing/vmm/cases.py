@@ -147,6 +147,21 @@ def control(host, guest):
     expect(text, "/tmp/control: No such file")
 
 
+def record_pauses(host, guest):
+    """A guest is paused while it is recorded; its replay knows nothing of that."""
+    output = host.run(guest, ["tick"], "--control /tmp/control --counter lab --verify "
+                                       "--record /tmp/recording", on=[("tick 3", PAUSES)])
+    expect(output, "^ticks while paused: 0$")
+    if [reply["role"] for reply in replies_of(output) if "name" in reply] != ["recording"] * 4:
+        raise Failure("the status does not say that the guest is recorded")
+    _, replayed = host.shell("/root/ftvmm --replay /tmp/recording --verify --counter lab "
+                             "</dev/null; rm -r /tmp/recording /tmp/events")
+    expect(replayed, ": the whole recording$")
+    ticks = re.compile(r"^tick \d+$", re.MULTILINE)
+    if ticks.findall(replayed) != ticks.findall(output):
+        raise Failure("the replay has counted otherwise")
+
+
 def control_quit(host, guest):
     """The control socket ends a guest that stands still."""
     output = host.run(guest, ["tick"], "--control /tmp/control", on=[("tick 3", QUITS)],
@@ -251,6 +266,7 @@ TESTS = (
     ("check", check, "6.12", True),
     ("shared_disk", shared_disk, "6.12", False),
     ("control", control, "6.12", False),
+    ("record_pauses", record_pauses, "6.12", False),
     ("control_quit", control_quit, "6.12", False),
     ("bad_arguments", bad_arguments, "6.12", False),
 )
