@@ -45,7 +45,7 @@ all: modules ## build the modules (the default)
 
 .PHONY: deps
 deps: ## install and prepare everything that the targets need
-	$(DEPS) build-6.1 build-6.12 lab-6.1 lab-6.12 selftest style kunit user fuzz vmm
+	$(DEPS) build-6.1 build-6.12 lab-6.1 lab-6.12 selftest style kunit user fuzz vmm workloads
 
 .PHONY: modules
 modules: ## build kvm-ft.ko and the test modules to build/modules-KERNEL/
@@ -106,10 +106,13 @@ labtest: modules ## test the lab itself, with emulated hosts (T="name...": only 
 	@$(DEPS) lab-$(KERNEL)
 	$(TESTING)/lab/selftest --kernel $(KERNEL) $(T)
 
+# How the host's KVM maps guest memory: nested or strict (shadow paging).
+PAGING ?= nested
+
 .PHONY: vmmtest
 vmmtest: ftvmm modules ## test the reference VMM with Linux guests, on an emulated host (T="name...": only those)
-	@$(DEPS) lab-6.1 lab-6.12 lab-$(KERNEL)
-	$(TESTING)/vmm/vmmtest --kernel $(KERNEL) $(T)
+	@$(DEPS) lab-6.1 lab-6.12 lab-$(KERNEL) workloads
+	$(TESTING)/vmm/vmmtest --kernel $(KERNEL) --paging $(PAGING) $(T)
 
 .PHONY: style
 style: ## check the sources: checkpatch, sparse, cppcheck and more (T="check...": only those)
@@ -123,14 +126,25 @@ demo: modules ## show what works today, on two emulated hosts
 	@$(TESTING)/demo/demo --kernel $(KERNEL)
 
 SEEDS ?= 100000
+TIMINGS ?= 20
 
 .PHONY: campaign
-campaign: ## record and replay random programs on both kernels, for hours (SEEDS=100000)
+campaign: campaign-programs campaign-workloads ## record and replay random programs and real ones, for days
+
+.PHONY: campaign-modules
+campaign-modules:
 	@$(MAKE) --no-print-directory modules KERNEL=6.1
 	@$(MAKE) --no-print-directory modules KERNEL=6.12
-	@$(MAKE) --no-print-directory selftest-build
 	@$(DEPS) lab-6.1 lab-6.12
+
+.PHONY: campaign-programs
+campaign-programs: campaign-modules selftest-build ## of these, the random programs (SEEDS=100000)
 	$(TESTING)/campaign --seeds $(SEEDS)
+
+.PHONY: campaign-workloads
+campaign-workloads: campaign-modules ftvmm ## of these, the real programs (TIMINGS=20 each, T="workload...")
+	@$(DEPS) workloads
+	$(TESTING)/vmm/campaign --seeds $(TIMINGS) $(T)
 
 .PHONY: bench
 bench: modules ## count what kvm-ft costs, in host instructions; to build/bench.json
@@ -175,6 +189,6 @@ clean: ## remove what was built in this folder
 distclean: clean ## also remove the cache: kernels, sources, debug kernel (KVM_FT_CACHE)
 	@echo 'Removing $(KVM_FT_CACHE):'
 	@du -sh $(KVM_FT_CACHE)/* 2>/dev/null || :
-	rm -rf $(foreach folder,kernels src kunit uapi-6.12 vmlinux initramfs fuzz debug-build-*,\
+	rm -rf $(foreach folder,kernels src kunit uapi-6.12 vmlinux initramfs guest-packages fuzz debug-build-*,\
 		$(KVM_FT_CACHE)/$(folder)) $(KVM_FT_CACHE)/.deps.lock
 	@rmdir $(KVM_FT_CACHE) 2>/dev/null || :

@@ -33,6 +33,7 @@ usage()
 	  user          compiler and libraries for user space
 	  fuzz          clang and libFuzzer
 	  vmm           compiler and libraries for ftvmm
+	  workloads     programs for the guests that ftvmm is tested with
 	  python        the interpreter that the test runners need
 
 	  --dry-run     say what would be done, and do nothing
@@ -340,6 +341,11 @@ prepare()
 	user) need_packages gcc make libc6-dev ;;
 	fuzz) need_packages clang libclang-rt-14-dev make ;;
 	vmm) need_packages gcc make libc6-dev acpica-tools libjson-c-dev liburing-dev libxxhash-dev ;;
+	workloads)
+		need_packages python3 binutils
+		# To the cache: nothing of it is installed.
+		[ -n "$dry_run" ] || "$here/vmm/packages.py"
+		;;
 	python) need_packages python3 ;;
 	esac
 }
@@ -348,7 +354,7 @@ check_group()
 {
 	case $1 in
 	build-6.1|build-6.12|build-debug|lab-6.1|lab-6.12|lab-debug) ;;
-	source|selftest|style|kunit|debug|user|fuzz|vmm|python) ;;
+	source|selftest|style|kunit|debug|user|fuzz|vmm|workloads|python) ;;
 	*) die "no group $1 (see $0 --help)" ;;
 	esac
 }

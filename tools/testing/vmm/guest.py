@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What ftvmm's test guests boot: a Debian kernel and a small initrd."""
+"""What ftvmm's test guests boot: a Debian kernel and an initrd, small or with programs."""
 
 import hashlib
 import os
@@ -9,26 +9,40 @@ import sys
 
 TESTING = pathlib.Path(__file__).resolve().parents[1]
 TOP = TESTING.parent.parent
-sys.path.insert(0, str(TESTING / "lab"))
+sys.path[:0] = [str(TESTING / "lab"), str(TESTING / "vmm")]
 
 from ftlab_lib.initramfs import link_applets, need, pack  # noqa: E402  (the path has to come first)
 from ftlab_lib.kernels import Kernel  # noqa: E402
 from ftlab_lib.modules import ModuleTree  # noqa: E402
 
+import packages  # noqa: E402
+
 INIT = TESTING / "vmm/guest-init"
+WORKLOADS = TESTING / "vmm/guest-workloads"
 MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "button",
            "evdev")
 FOLDERS = ("bin", "sbin", "dev", "proc", "sys", "etc", "lib/modules", "tmp", "root")
 
 
 class Guest:
-    """A kernel of a Debian release and the initrd for it, in build/vmm/."""
+    """A kernel of a Debian release and the initrd for it, in build/vmm/.
 
-    def __init__(self, name):
+    programs: of packages.py. modules: further ones of the kernel. files: of this folder,
+    for /root.
+    """
+
+    def __init__(self, name, programs=(), modules=(), files=()):
         self.kernel = Kernel(name)
         self.name = name
+        self.programs = programs
+        self._files = [TESTING / "vmm" / file for file in files]
         self._tree = ModuleTree(self.kernel.modules)
-        self._modules = self._tree.closure(MODULES)
+        self._modules = self._tree.closure(MODULES + tuple(modules))
+
+    @property
+    def label(self):
+        """Tells guests with other content apart."""
+        return "-".join((self.name, *self.programs))
 
     @property
     def image(self):
@@ -55,7 +69,9 @@ class Guest:
 
     def _key(self):
         digest = hashlib.sha256()
-        for path in (__file__, INIT, need("busybox", "busybox-static")):
+        programs = [packages.root() / "usr/bin" / name for name in self.programs]
+        for path in (__file__, INIT, WORKLOADS, packages.__file__, *self._files, *programs,
+                     need("busybox", "busybox-static")):
             digest.update(pathlib.Path(path).read_bytes())
         for module in self._modules:
             digest.update(self._tree.data(module))
@@ -70,5 +86,10 @@ class Guest:
         for module in self._modules:
             (root / f"lib/modules/{module}.ko").write_bytes(self._tree.data(module))
         (root / "etc/modules").write_text("".join(f"{name}\n" for name in self._modules))
+        if self.programs:
+            packages.stage(self.programs, root)
+        for file in self._files:
+            shutil.copy2(file, root / "root")
+        shutil.copy2(WORKLOADS, root / "bin/workloads")
         shutil.copy2(INIT, root / "init")
         (root / "init").chmod(0o755)

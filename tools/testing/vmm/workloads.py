@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The real programs that guests run: one table for tests, campaign and benchmarks.
+
+What a guest does for each is in guest-workloads, as the word that is the workload's
+name.  It checks its own result and powers off early if that is wrong.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """A program, and the machine and the help that it needs.
+
+    short, full, measured: vmm.size= of the tests, of the campaign, and of make bench, 0 if
+    it is not measured; what it counts is the guest script's affair.  memory: of the guest, in MiB.  disk: MiB of /dev/vda.
+    format: a shell command of the host that makes a file system on $disk.  net: there is
+    a tap device.  serves: MiB of the file at http://192.168.77.1:5001/sent, as a multiple
+    of the size; takes: of what it sends to port 5002, likewise.  on: for drive, with $size.  expect: patterns in the output.
+    diverges: what is expected of it on a host with nested paging.
+    """
+
+    name: str
+    short: int
+    full: int
+    measured: int = 0
+    programs: tuple = ()
+    modules: tuple = ()
+    files: tuple = ()
+    memory: int = 128
+    disk: int = 0
+    format: str = "true"
+    net: bool = False
+    serves: int = 0
+    takes: int = 0
+    on: tuple = ()
+    expect: tuple = ()
+    diverges: bool = False
+
+
+def _told(text, command):
+    """For drive: do that, then type a line."""
+    return ((text, f"{command}; echo >&3"),)
+
+
+WORKLOADS = (
+    Workload("nothing", 1, 1, 1),
+    Workload("compute", 1, 100, 5, expect=(r"^the sum is \d+$",)),
+    Workload("compile", 2, 100, 5, programs=("tcc",), files=("picture.c",), memory=160,
+             expect=("^the picture survived$",)),
+    Workload("sqlite", 50, 5000, 200, programs=("sqlite3",), modules=("ext4",), disk=16,
+             format="mke2fs -F $disk >/dev/null", expect=("^sum of amount",)),
+    Workload("redis", 200, 20000, 1000, programs=("redis-server", "redis-cli"), net=True, memory=160,
+             on=_told("redis is up", "chroot /root/redis /usr/bin/redis-benchmark "
+                      "-h 192.168.77.2 -q -d 100 -r 1000 -c 10 -t set,get -n $size 2>&1"),
+             expect=("^cmdstat_set:", "^cmdstat_get:")),
+    Workload("receive", 4, 256, 16, net=True, serves=1, expect=("^received [0-9a-f]{64}",)),
+    Workload("send", 4, 256, 16, net=True, takes=1, expect=("^sent [0-9a-f]{64}",)),
+    Workload("fio", 1, 64, programs=("fio",), memory=512, disk=64, expect=("^err= 0$",)),
+    Workload("stress", 1, 20, programs=("stress-ng",), memory=256, disk=128, diverges=True,
+             expect=("^pages swapped out: [1-9]",)),
+    Workload("clocks", 1, 20, programs=("stress-ng",), memory=160),
+    Workload("flood", 50, 10000, net=True,
+             on=_told("ping me", "ping -A -q -s 1000 -c $size 192.168.77.2"),
+             expect=("^echoes sent:", r"\b0% packet loss")),
+    Workload("idle", 5, 60, 60),
+)
+
+
+def workload(name):
+    """The one of this name."""
+    return next(entry for entry in WORKLOADS if entry.name == name)
