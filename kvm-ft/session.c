@@ -94,7 +94,6 @@ int kvm_ft_async(struct kvm_ft_session *s, struct kvm_ft_entry *e)
 	int repeated;
 
 	if (kvm_ft_kind_has_rcx(e->kind)) {
-		/* Looked at on both sides: it may set accessed bits. */
 		repeated = kvm_ft_in_string_instruction(s);
 		if (repeated < 0)
 			return repeated;

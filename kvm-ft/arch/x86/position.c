@@ -102,22 +102,6 @@ static bool is_prefix(u8 byte)
 	}
 }
 
-/**
- * kvm_ft_guest_byte() - read a byte of the guest's code
- * @vcpu: the vCPU, loaded, as KVM expects of who looks at guest page tables;
- *	the caller holds kvm->srcu
- * @address: linear
- * @byte: the result
- *
- * Return: false if the guest has nothing there.
- */
-bool kvm_ft_guest_byte(struct kvm_vcpu *vcpu, u64 address, u8 *byte)
-{
-	gpa_t gpa = kvm_mmu_gva_to_gpa_read(vcpu, address, NULL);
-
-	return gpa != INVALID_GPA && !kvm_vcpu_read_guest(vcpu, gpa, byte, 1);
-}
-
 /* The next instruction's opcode, -1 if it cannot be read; and whether it has a REP prefix. */
 static int opcode(struct kvm_vcpu *vcpu, u64 rip, bool *repeated)
 {
@@ -176,11 +160,9 @@ int kvm_ft_in_string_instruction(struct kvm_ft_session *s)
 
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
-	vcpu_load(vcpu);
 	srcu = srcu_read_lock(&vcpu->kvm->srcu);
 	opcode(vcpu, s->here.rip, &repeated);
 	srcu_read_unlock(&vcpu->kvm->srcu, srcu);
-	vcpu_put(vcpu);
 	mutex_unlock(&vcpu->mutex);
 	return repeated;
 }

@@ -168,8 +168,10 @@ void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs);
 bool kvm_ft_clean_boundary(struct kvm_ft_session *s);
 bool kvm_ft_may_stop(const struct kvm_ft_session *s);
 bool kvm_ft_at_software_interrupt(struct kvm_ft_session *s);
-bool kvm_ft_guest_byte(struct kvm_vcpu *vcpu, u64 address, u8 *byte);
 int kvm_ft_in_string_instruction(struct kvm_ft_session *s);
+
+/* walk.c */
+bool kvm_ft_guest_byte(struct kvm_vcpu *vcpu, u64 address, u8 *byte);
 
 /* describe.c */
 u32 kvm_ft_refuse_guest(struct kvm_ft_session *s);

@@ -49,6 +49,20 @@ GUEST_CODE(start, "xor %ebx, %ebx; xor %r14d, %r14d\n"
 	   AGE "out %al, $0x11\n"
 	   "mov $50, %ebp\n" APIC_ON APIC_ONCE(60000) "sti\n");
 GUEST_CODE(loop, "9:\n" AGE "rdtsc; jmp 9b\n");
+
+/*
+ * Runs in the first page and clears the accessed bit of that.  No event is recorded
+ * in front of INT: kvm-ft has a look at the next instruction, which must not be seen.
+ */
+GUEST_CODE(go_there, "mov $0x40000000, %eax; jmp *%rax\n");
+GUEST_CODE(there,
+	   "1: inc %rcx; andq $~0x20, 0x301000; int $0x60; int $0x60; int $0x60\n"
+	   "mov 0x301000, %eax; shr $5, %eax; and $1, %eax; add %rax, %r14\n"
+	   "xor %rax, %rbx; rol $1, %rbx; test $0x7ff, %ecx; jnz 1b; rdtsc; jmp 1b\n");
+GUEST_CODE(int60, "iretq\n");
+#define INT_VECTOR	0x60
+#define INT_HANDLER	0x21000
+
 GUEST_CODE(timer, PROGRAM_NOTE(0) APIC_AGAIN(60000) APIC_EOI PROGRAM_RETURN);
 
 /* A guest that has been running before the recording, as its replay begins with it. */
@@ -94,15 +108,17 @@ static void go_on_from(struct guest *g)
 
 static void set_up(struct replay *r)
 {
-	const struct program p = {
-		guest_code_of(start), guest_code_of(loop), guest_code_of(timer),
-	};
+	const struct guest_code *code = r->context;
+	const struct program p = { guest_code_of(start), *code, guest_code_of(timer) };
 
 	if (r->role == KVM_FT_REPLAY) {
 		go_on_from(&r->guest);
 		return;
 	}
 	program_load(&r->guest, &p);
+	guest_put(&r->guest, PAGES, guest_code_of(there));
+	guest_put(&r->guest, INT_HANDLER, guest_code_of(int60));
+	guest_set_handler(&r->guest, INT_VECTOR, INT_HANDLER);
 	map_pages(&r->guest);
 	run_before(&r->guest);
 }
@@ -126,10 +142,12 @@ static int is_strict(void)
 }
 
 /* What was asked for, when the recording had been disturbed or the replay is. */
-static void check(struct __test_metadata *_metadata, int disturb_record, int disturb_replay)
+static void check(struct __test_metadata *_metadata, struct guest_code code,
+		  int disturb_record, int disturb_replay)
 {
 	struct replay r = {
 		.mem_size = MEM_SIZE, .set_up = set_up, .every_us = 30, .seed = 1,
+		.context = &code,
 	};
 	const char *difference;
 	uint32_t last;
@@ -148,20 +166,25 @@ static void check(struct __test_metadata *_metadata, int disturb_record, int dis
 		EXPECT_EQ(KVM_FT_EXIT_DIVERGED, last);
 		EXPECT_STREQ("registers", r.status.what);
 	}
-	/* Set by the first accesses of all, and those of the recording. */
-	EXPECT_LE(2 * NR_PAGES, r.machine.regs.r14);
+	/* Set by the first accesses of all, and in the recording. */
+	EXPECT_LT(NR_PAGES, r.machine.regs.r14);
 	EXPECT_LE(50, r.recorded.entries);
 	replay_release(&r);
 }
 
 TEST(exits_in_replay)
 {
-	check(_metadata, 0, 1);
+	check(_metadata, guest_code_of(loop), 0, 1);
 }
 
 TEST(exits_in_recording)
 {
-	check(_metadata, 1, 0);
+	check(_metadata, guest_code_of(loop), 1, 0);
+}
+
+TEST(bit_of_the_page_of_the_code)
+{
+	check(_metadata, guest_code_of(go_there), 0, 1);
 }
 
 REPLAY_KEEP_HOOKS
