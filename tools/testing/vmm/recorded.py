@@ -139,6 +139,8 @@ def compare(host, work, recorded, replayed):
     if not same or "all done" not in replayed:
         raise Failure("the replay's console is not that of the recording, see the log")
     if work.disk:
+        if not host.shell(f"cmp -s {DISK} {DISK}.start")[0]:
+            raise Failure("nothing was written to the disk")
         status, said = host.shell(f"cmp {DISK} {DISK}.replay")
         if status:
             raise Failure(f"the disk differs: {said.strip()}")
