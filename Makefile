@@ -147,10 +147,10 @@ campaign-workloads: campaign-modules ftvmm ## of these, the real programs (TIMIN
 	$(TESTING)/vmm/campaign --seeds $(TIMINGS) $(T)
 
 .PHONY: bench
-bench: modules ## count what kvm-ft costs, in host instructions; to build/bench.json
-	@$(DEPS) selftest lab-$(KERNEL)
+bench: modules ftvmm ## count what kvm-ft costs, to build/bench.json (T="workload...": only those)
+	@$(DEPS) selftest lab-6.12 lab-$(KERNEL) workloads
 	@$(MAKE) --no-print-directory -C $(TESTING)/bench
-	@$(TESTING)/bench/bench --kernel $(KERNEL)
+	@$(TESTING)/bench/bench --kernel $(KERNEL) $(T)
 
 .PHONY: check
 check: ## all of the above on both kernels; the one command that tests everything
