@@ -67,10 +67,14 @@ static const struct rule rules[] = {
 };
 
 /*
- * QEMU's emulated CPUs do not exit for XSETBV, so KVM loses what the guest writes to
- * XCR0: there XSAVE and all that needs it is left out.
+ * What QEMU's emulated CPUs do not do as real ones.  They do not exit for XSETBV, so KVM
+ * loses what the guest writes to XCR0: XSAVE and all that needs it is left out.  And
+ * CMPXCHG16B leaves flags behind that depend on where QEMU ended a translated block,
+ * that is, on interrupts.
  */
-static const struct rule without_xsave[] = {
+static const struct rule on_emulated_hosts[] = {
+	/* CMPXCHG16B */
+	{ 0x00000001, 0, ECX, BIT(13), 0 },
 	/* FMA, XSAVE, AVX, F16C */
 	{ 0x00000001, 0, ECX, BIT(12) | BIT(26) | BIT(28) | BIT(29), 0 },
 	/* AVX2, AVX-512 */
@@ -149,7 +153,7 @@ int cpuid_set(int kvm, int vcpu)
 	}
 	apply_all(cpuid, rules, ARRAY_SIZE(rules));
 	if (host_is_emulated())
-		apply_all(cpuid, without_xsave, ARRAY_SIZE(without_xsave));
+		apply_all(cpuid, on_emulated_hosts, ARRAY_SIZE(on_emulated_hosts));
 	if (ioctl(vcpu, KVM_SET_CPUID2, cpuid))
 		result = complain("KVM does not accept the guest's CPUID: %s", strerror(errno));
 out:
