@@ -180,6 +180,10 @@ static bool valid_name(const char *name)
 
 static int take_files(struct kvm_ft_session *s, const struct kvm_ft_create *args)
 {
+	int err = kvm_ft_check_cpu();
+
+	if (err)
+		return err;
 	s->vm = fget(args->vm_fd);
 	s->vcpu_file = fget(args->vcpu_fd);
 	if (!s->vm || !s->vcpu_file)

@@ -3,7 +3,9 @@
  * What a guest must not have in order to be recorded, and what a host must
  * have in common with the recording one.
  */
-#include <asm/cpufeatures.h>
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <asm/cpufeature.h>
 #include <asm/processor.h>
 #include <linux/kvm_host.h>
 #include <linux/module.h>
@@ -16,6 +18,21 @@
 
 #define KVM_PV_LEAF		0x40000001
 #define SVM_FEATURE_AVIC_ENABLE	BIT(31)	/* vmcb->control.int_ctl */
+
+/**
+ * kvm_ft_check_cpu() - is the vCPU of a session going to be one of kvm_amd?
+ *
+ * Behind a vCPU of kvm_intel there is no VMCB: nothing may look for one.
+ *
+ * Return: 0, or -ENODEV (the kernel log says why).
+ */
+int kvm_ft_check_cpu(void)
+{
+	if (boot_cpu_has(X86_FEATURE_SVM))
+		return 0;
+	pr_err_once("this host's CPU has no SVM: guests of Intel CPUs (VMX) cannot be recorded yet\n");
+	return -ENODEV;
+}
 
 enum reg { EAX, EBX, ECX, EDX };
 

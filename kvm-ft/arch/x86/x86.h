@@ -174,6 +174,7 @@ int kvm_ft_in_string_instruction(struct kvm_ft_session *s);
 bool kvm_ft_guest_byte(struct kvm_vcpu *vcpu, u64 address, u8 *byte);
 
 /* describe.c */
+int kvm_ft_check_cpu(void);
 u32 kvm_ft_refuse_guest(struct kvm_ft_session *s);
 int kvm_ft_describe(struct kvm_ft_session *s, struct kvm_ft_log_header *h);
 
