@@ -59,6 +59,11 @@ ftvmm: ## build the reference VMM to build/ftvmm/ftvmm
 	@$(DEPS) vmm
 	+@$(MAKE) --no-print-directory -C userspace/ftvmm
 
+.PHONY: ftadm
+ftadm: ## build the administrator's command to build/ftadm/ftadm
+	@$(DEPS) user
+	+@$(MAKE) --no-print-directory -C userspace/ftadm
+
 # T= names the tests to run: all by default.
 T ?=
 
@@ -79,7 +84,7 @@ selftest: modules selftest-build ## run the selftests on an emulated host (T="na
 
 .PHONY: unittest
 unittest: ## run the unit tests of the test scripts (T="name...": only those)
-	@$(DEPS) lab-6.12
+	@$(DEPS) lab-6.12 user
 	$(TESTING)/run-unittests $(T)
 
 ftvmm_suite = $(filter virtqueue% control% output% disk%,$(T))
@@ -174,12 +179,13 @@ INSTALL_MOD_PATH ?= $(DESTDIR)
 export INSTALL_MOD_PATH DESTDIR PREFIX
 
 .PHONY: install
-install: install-user ## install kvm-ft.ko for the running kernel, or KERNEL= or KDIR=, and ftvmm (DESTDIR=, PREFIX=)
+install: install-user ## install kvm-ft.ko for the running kernel, or KERNEL= or KDIR=, and what install-user does (DESTDIR=, PREFIX=)
 	@$(TESTING)/build-modules.sh --install $(INSTALL_FOR)
 
 .PHONY: install-user
-install-user: ftvmm ## install ftvmm, its manual page and bash completion only
+install-user: ftvmm ftadm ## install ftvmm and ftadm, their manual pages and bash completion only
 	@$(MAKE) --no-print-directory -C userspace/ftvmm install
+	@$(MAKE) --no-print-directory -C userspace/ftadm install
 
 .PHONY: clean
 clean: ## remove what was built in this folder
