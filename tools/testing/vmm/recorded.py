@@ -5,7 +5,7 @@ import re
 import shlex
 
 from guest import Guest
-from host import COMPLAINTS, Failure, expect
+from host import COMPLAINTS, Failure, expect, replay_failure
 from packages import stage
 
 FOLDER = "/tmp/work"            # on the host
@@ -181,7 +181,7 @@ def _record_and_replay(host, work, size, kernel, diverges):
             raise Failure(f"the replay ended with status {status}, not diverged: {said}")
         return said
     if status:
-        raise Failure(f"the replay ended with status {status}: {said}")
+        raise replay_failure(status, said)
     expect(said, r"replayed \d+ entries.*the whole recording")
     compare(host, work, recorded, replayed)
     return re.sub(r".*(replayed \d+ entries)", r"\1", said.splitlines()[-1])
