@@ -24,9 +24,12 @@ static void add_number(struct json_object *to, const char *name, uint64_t number
 }
 
 /* Of today's roles; pairs of hosts have others. */
-static const char *role(const struct options *options)
+static const char *role(const struct commands *c)
 {
-	return options->replay ? "replay" : options->record ? "recording" : "unprotected";
+	if (c->options->replay)
+		return "replay";
+	return __atomic_load_n(&c->vcpu->recording, __ATOMIC_SEQ_CST) ? "recording" :
+	       "unprotected";
 }
 
 static const char *state(struct commands *c)
@@ -43,7 +46,7 @@ static void tell_state(struct commands *c, const char *now, const char *reason)
 		return;
 	clock_gettime(CLOCK_REALTIME, &time);
 	add_text(event, "event", "state");
-	add_text(event, "role", role(c->options));
+	add_text(event, "role", role(c));
 	add_text(event, "state", now);
 	add_text(event, "reason", reason);
 	add(event, "time", json_object_new_double(time.tv_sec + time.tv_nsec / 1e9));
@@ -109,7 +112,7 @@ static enum control_result status(void *owner, struct control_call *call)
 	add_text(call->reply, "name", o->name);
 	add_text(call->reply, "version", FTVMM_VERSION);
 	add_number(call->reply, "pid", getpid());
-	add_text(call->reply, "role", role(o));
+	add_text(call->reply, "role", role(c));
 	add_text(call->reply, "state", state(c));
 	add_number(call->reply, "memory", o->memory);
 	add_text(call->reply, "console", consoles[o->console]);
@@ -207,6 +210,7 @@ static void on_vcpu_told(void *owner)
 	if (resets != c->resets)
 		tell_state(c, "running", "reset");
 	c->resets = resets;
+	record_commands_look(&c->record);
 	if (!pause_is_standing(&c->vcpu->pause))
 		return;
 	tell_paused(c);
@@ -232,6 +236,9 @@ int commands_open(struct commands *c)
 		c->command[i].owner = c;
 		control_add(c->control, &c->command[i]);
 	}
+	c->record.control = c->control;
+	c->record.vcpu = c->vcpu;
+	record_commands_open(&c->record);
 	c->vcpu_told = (struct watch){
 		.fd = c->vcpu->pause.told,
 		.ready = on_vcpu_told,
@@ -245,5 +252,6 @@ void commands_ended(struct commands *c, const char *reason)
 	if (!c->control)
 		return;
 	answer_waiting(c, "the guest has ended");
+	record_commands_ended(&c->record);
 	tell_state(c, "ended", reason);
 }

@@ -5,6 +5,7 @@
 
 #include "control.h"
 #include "options.h"
+#include "record_commands.h"
 #include "vcpu.h"
 
 #define COMMANDS	5
@@ -15,7 +16,8 @@
  * @options: of the machine
  * @vcpu: its vCPU
  * @loop: the main loop, which quit ends
- * @vcpu_told: the vCPU's thread has stopped or was reset
+ * @record: the commands about recordings
+ * @vcpu_told: the vCPU's thread has stopped, was reset, or has done what it was asked
  * @command: they
  * @waiting: tickets of those who wait for the guest to stand still; 0 for none
  * @paused: it does, and that was told
@@ -26,6 +28,7 @@ struct commands {
 	const struct options *options;
 	struct vcpu *vcpu;
 	struct loop *loop;
+	struct record_commands record;
 	struct watch vcpu_told;
 	struct control_command command[COMMANDS];
 	uint64_t waiting[CONTROL_CLIENTS];
@@ -35,7 +38,7 @@ struct commands {
 
 /**
  * commands_open() - add the commands to the socket
- * @commands: must stay; all up to @loop is set
+ * @commands: must stay; all up to @loop is set, and so is the recording of @record
  *
  * Return: 0, or -1 with the reason told.
  */

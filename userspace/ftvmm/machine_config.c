@@ -34,11 +34,12 @@ struct machine_config {
 	} net[NICS_MAX];
 };
 
-int machine_config_save(const struct options *options, struct snapshot_writer *to)
+int machine_config_save(const struct options *options, bool checking,
+			struct snapshot_writer *to)
 {
 	struct machine_config config = {
 		.memory = options->memory,
-		.checking = options->verify,
+		.checking = checking,
 		.console = options->console,
 		.disks = options->disks,
 		.nets = options->nets,

@@ -6,8 +6,12 @@
 #include "options.h"
 #include "snapshot.h"
 
-/* Both return 0, or -1 with the reason told. */
-int machine_config_save(const struct options *options, struct snapshot_writer *to);
+/*
+ * @checking: the log will have registers and hashes.  Both return 0, or -1 with the
+ * reason told.
+ */
+int machine_config_save(const struct options *options, bool checking,
+			struct snapshot_writer *to);
 
 /**
  * machine_config_load() - read what machine it was

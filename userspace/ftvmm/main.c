@@ -227,6 +227,7 @@ static int open_control(struct machine *m)
 		.options = &m->options,
 		.vcpu = &m->vcpu,
 		.loop = &m->loop,
+		.record.recording = &m->recording,
 	};
 	return commands_open(&m->commands);
 }
@@ -290,10 +291,10 @@ static int prepare(struct machine *m)
 	} else if (vcpu_boot(&m->vcpu)) {
 		return -1;
 	}
-	if (o->record && recording_start(&m->recording))
+	if (o->record && recording_start(&m->recording, o->record, o->verify))
 		return -1;
 	if (o->record || o->replay)
-		m->vcpu.recording = &m->recording;
+		vcpu_record(&m->vcpu, &m->recording);
 	return 0;
 }
 

@@ -53,10 +53,10 @@ static int open_session(struct recording *r)
 static int start_log(struct recording *r)
 {
 	const struct kvmft_recording how = {
-		.checking = r->options->verify,
-		.ram_hash_interval = r->options->verify ? r->options->hash_interval : 0,
+		.checking = r->verify,
+		.ram_hash_interval = r->verify ? r->options->hash_interval : 0,
 	};
-	int log = open_file(r->options->record, LOG_FILE, O_RDWR | O_CREAT | O_EXCL), err;
+	int log = open_file(r->folder, LOG_FILE, O_RDWR | O_CREAT | O_EXCL), err;
 
 	if (log < 0)
 		return -1;
@@ -67,8 +67,8 @@ static int start_log(struct recording *r)
 
 static int save_parts(const struct recording *r, struct snapshot_writer *to)
 {
-	if (snapshot_begin(to) || machine_config_save(r->options, to) || boot_save(r->boot, to) ||
-	    state_save(to) || memory_save(&r->vcpu->vm->memory, to))
+	if (snapshot_begin(to) || machine_config_save(r->options, r->verify, to) ||
+	    boot_save(r->boot, to) || state_save(to) || memory_save(&r->vcpu->vm->memory, to))
 		return -1;
 	return snapshot_end(to);
 }
@@ -77,7 +77,7 @@ static int save_state(struct recording *r)
 {
 	struct snapshot_writer to = {
 		.name = STATE_FILE,
-		.fd = open_file(r->options->record, STATE_FILE, O_WRONLY | O_CREAT | O_EXCL),
+		.fd = open_file(r->folder, STATE_FILE, O_WRONLY | O_CREAT | O_EXCL),
 	};
 	int err;
 
@@ -90,10 +90,11 @@ static int save_state(struct recording *r)
 	return err ? -1 : vcpu_state_set(r->vcpu->fd, &r->vcpu->state);
 }
 
-int recording_start(struct recording *r)
+int recording_start(struct recording *r, const char *folder, bool verify)
 {
-	const char *folder = r->options->record;
-
+	r->folder = folder;
+	r->verify = verify;
+	kvmft_close(&r->session);
 	if (mkdir(folder, 0700) && errno != EEXIST)
 		return complain("cannot make folder %s: %s", folder, strerror(errno));
 	if (open_session(r) || start_log(r) || save_state(r)) {
@@ -101,7 +102,7 @@ int recording_start(struct recording *r)
 		return -1;
 	}
 	inputs_record(&r->session);
-	info("recording to %s%s", folder, r->options->verify ? ", with registers and hashes" : "");
+	info("recording to %s%s", folder, verify ? ", with registers and hashes" : "");
 	return 0;
 }
 
@@ -110,9 +111,10 @@ int recording_open(struct recording *r, struct options *options)
 	struct stat log;
 	int fd;
 
+	r->folder = options->replay;
 	r->state = (struct snapshot_reader){
 		.name = STATE_FILE,
-		.fd = open_file(options->replay, STATE_FILE, O_RDONLY),
+		.fd = open_file(r->folder, STATE_FILE, O_RDONLY),
 	};
 	if (r->state.fd < 0)
 		return -1;
@@ -121,7 +123,7 @@ int recording_open(struct recording *r, struct options *options)
 	if (options->verify && !options->recorded_checking)
 		return complain("--verify: the recording has neither registers nor hashes; "
 				"record with --verify, too");
-	fd = open_file(options->replay, LOG_FILE, O_RDONLY);
+	fd = open_file(r->folder, LOG_FILE, O_RDONLY);
 	if (fd < 0)
 		return -1;
 	r->log_size = fstat(fd, &log) ? 0 : log.st_size;
@@ -164,15 +166,16 @@ int recording_load(struct recording *r)
 	r->state.fd = -1;
 	if (err || open_session(r))
 		return -1;
-	log = open_file(r->options->replay, LOG_FILE, O_RDONLY);
+	log = open_file(r->folder, LOG_FILE, O_RDONLY);
 	if (log < 0)
 		return -1;
 	err = kvmft_replay(&r->session, log, r->options->until);
 	close(log);
 	if (err)
-		return complain("cannot replay %s: %s", r->options->replay, r->session.problem);
+		return complain("cannot replay %s: %s", r->folder, r->session.problem);
 	inputs_record(&r->session);
-	return 0;
+	/* Once more: a timer that was set before may have expired, and only the log may. */
+	return vcpu_state_set(r->vcpu->fd, &r->vcpu->state);
 }
 
 static void say_line(void *data, const char *text)

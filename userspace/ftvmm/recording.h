@@ -15,6 +15,7 @@
 
 #include "../libkvmft/session.h"
 #include "boot.h"
+#include "inputs.h"
 #include "options.h"
 #include "vcpu.h"
 
@@ -30,7 +31,9 @@ enum recording_step {
 
 /**
  * struct recording - a recording that is being made or played
- * @options: what the user wants of it, and of the machine
+ * @options: of the machine
+ * @folder: that is recorded to or replayed from
+ * @verify: record: with registers and hashes
  * @vcpu: the vCPU
  * @boot: what the guest boots again when it is reset
  * @session: of kvm-ft
@@ -41,6 +44,8 @@ enum recording_step {
  */
 struct recording {
 	const struct options *options;
+	const char *folder;
+	bool verify;
 	struct vcpu *vcpu;
 	struct boot *boot;
 	struct kvmft_session session;
@@ -67,8 +72,18 @@ int recording_open(struct recording *r, struct options *options);
 /* Replay: the machine, which has its devices, becomes that of the recording's start. */
 int recording_load(struct recording *r);
 
-/* Record to the folder @r->options->record, from now on. */
-int recording_start(struct recording *r);
+/**
+ * recording_start() - record from now on
+ * @r: the recording; none is being made
+ * @folder: new, or empty; the name must stay
+ * @verify: with registers and hashes
+ *
+ * The guest stands between two instructions. The last recording's session, if there
+ * was one, is closed.
+ *
+ * Return: see above.
+ */
+int recording_start(struct recording *r, const char *folder, bool verify);
 
 /* Record: complete the log.  Replay: end it. */
 int recording_stop(struct recording *r);

@@ -222,6 +222,17 @@ static void interrupted(struct vcpu *vcpu)
 	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 }
 
+static void do_task(struct vcpu *vcpu)
+{
+	struct vcpu_task *task = __atomic_exchange_n(&vcpu->task, NULL, __ATOMIC_SEQ_CST);
+
+	if (!task)
+		return;
+	task->result = task->run(task->data);
+	__atomic_store_n(&task->done, true, __ATOMIC_SEQ_CST);
+	pause_tell(&vcpu->pause);
+}
+
 static void run_plain(struct vcpu *vcpu)
 {
 	if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
@@ -230,23 +241,43 @@ static void run_plain(struct vcpu *vcpu)
 		interrupted(vcpu);
 		pause_wait(&vcpu->pause);
 		inputs_apply();
+		do_task(vcpu);
 	} else {
 		complain("cannot run the guest: %s", strerror(errno));
 		vcpu->end = VCPU_FAILED;
 	}
 }
 
+void vcpu_record(struct vcpu *vcpu, struct recording *recording)
+{
+	__atomic_store_n(&vcpu->recording, recording, __ATOMIC_SEQ_CST);
+}
+
 /*
- * The recording is over, the guest may go on without it.  Who has kicked it in its
- * last moments has done so in vain: what was posted is applied here.
+ * The guest may go on without it.  Who has kicked it in its last moments has done so in
+ * vain, and is made up for.
  */
-static void end_recording(struct vcpu *vcpu)
+int vcpu_end_recording(struct vcpu *vcpu)
 {
 	struct recording *r = vcpu->recording;
+	int err;
 
-	__atomic_store_n(&vcpu->recording, NULL, __ATOMIC_SEQ_CST);
-	recording_stop(r);
-	inputs_apply();
+	vcpu_record(vcpu, NULL);
+	err = recording_stop(r);
+	interrupt(vcpu);
+	return err;
+}
+
+void vcpu_do(struct vcpu *vcpu, struct vcpu_task *task)
+{
+	task->done = false;
+	__atomic_store_n(&vcpu->task, task, __ATOMIC_SEQ_CST);
+	kick(vcpu);
+}
+
+bool vcpu_did(const struct vcpu_task *task)
+{
+	return __atomic_load_n(&task->done, __ATOMIC_SEQ_CST);
 }
 
 static void recording_failed(struct vcpu *vcpu)
@@ -256,7 +287,7 @@ static void recording_failed(struct vcpu *vcpu)
 		return;
 	}
 	complain("the guest goes on without being recorded");
-	end_recording(vcpu);
+	vcpu_end_recording(vcpu);
 }
 
 static void run_recorded(struct vcpu *vcpu)
@@ -268,11 +299,12 @@ static void run_recorded(struct vcpu *vcpu)
 	case RECORDING_INTERRUPTED:
 		interrupted(vcpu);
 		pause_wait(&vcpu->pause);
-		if (inputs_waiting())
+		if (inputs_waiting() || __atomic_load_n(&vcpu->task, __ATOMIC_SEQ_CST))
 			recording_kick(vcpu->recording);
 		break;
 	case RECORDING_LANDMARK:
 		inputs_apply();
+		do_task(vcpu);
 		break;
 	case RECORDING_AGAIN:
 		break;

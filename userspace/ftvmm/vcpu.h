@@ -31,6 +31,20 @@ enum vcpu_end {
 struct recording;
 
 /**
+ * struct vcpu_task - what the vCPU's thread is to do between two instructions
+ * @run: does it; returns 0, or -1 with the reason told
+ * @data: for @run
+ * @result: what it returned
+ * @done: it was run
+ */
+struct vcpu_task {
+	int (*run)(void *data);
+	void *data;
+	int result;
+	bool done;
+};
+
+/**
  * struct vcpu - the vCPU
  * @vm: its machine
  * @fd: descriptor
@@ -50,6 +64,7 @@ struct recording;
  * @state: saved
  * @saved: its place in the list
  * @recording: that is made or played; NULL if there is none
+ * @task: to be done; NULL if there is none
  */
 
 struct vcpu {
@@ -71,6 +86,7 @@ struct vcpu {
 	struct vcpu_state state;
 	struct state saved;
 	struct recording *recording;
+	struct vcpu_task *task;
 };
 
 /**
@@ -116,6 +132,31 @@ enum vcpu_end vcpu_stop(struct vcpu *vcpu);
  * The main loop, while the thread is there.
  */
 void vcpu_pause(struct vcpu *vcpu, bool wanted);
+
+/**
+ * vcpu_do() - have something done while the guest stands between two instructions
+ * @vcpu: the vCPU
+ * @task: must stay until it is done
+ *
+ * The main loop; one at a time. What is told when the guest has stopped (@pause) is
+ * told when it is done, too. A guest that ends before never does it.
+ */
+void vcpu_do(struct vcpu *vcpu, struct vcpu_task *task);
+
+/* The main loop: was it done? */
+bool vcpu_did(const struct vcpu_task *task);
+
+/**
+ * vcpu_record() - the guest is recorded from now on
+ * @vcpu: the vCPU
+ * @recording: that was started
+ *
+ * The vCPU's thread, or before there is one.
+ */
+void vcpu_record(struct vcpu *vcpu, struct recording *recording);
+
+/* It is not any more: the recording is completed.  Returns 0, or -1 with the reason told. */
+int vcpu_end_recording(struct vcpu *vcpu);
 
 /* The guest has switched itself off.  The vCPU's thread, in a device. */
 void vcpu_power_off(struct vcpu *vcpu);

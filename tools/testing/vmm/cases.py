@@ -4,7 +4,7 @@
 import json
 import re
 
-from host import Failure, expect
+from host import Failure, expect, replay_failure
 
 
 def boots(host, guest):
@@ -100,6 +100,19 @@ send status
 send nonsense
 send power
 """
+RECORDS = CONTROL + """
+send finish
+send '{"command":"record"}'
+send '{"command":"record","dir":"/tmp/recording","verify":true}'
+send status
+send '{"command":"record","dir":"/tmp/other"}'
+before=$(ticks); until [ $(ticks) -gt $((before + 5)) ]; do sleep 0.1; done
+send finish
+send status
+before=$(ticks); until [ $(ticks) -gt $((before + 3)) ]; do sleep 0.1; done
+send '{"command":"record","dir":"/tmp/recording2"}'
+send power
+"""
 QUITS = CONTROL + """
 send pause
 send quit
@@ -141,8 +154,10 @@ def record_pauses(host, guest):
     expect(output, "^ticks while paused: 0$")
     if [reply["role"] for reply in replies_of(output) if "name" in reply] != ["recording"] * 4:
         raise Failure("the status does not say that the guest is recorded")
-    _, replayed = host.shell("/root/ftvmm --replay /tmp/recording --verify --counter lab "
-                             "</dev/null; rm -r /tmp/recording /tmp/events")
+    status, replayed = host.shell("/root/ftvmm --replay /tmp/recording --verify --counter lab "
+                                  "</dev/null; s=$?; rm -r /tmp/recording /tmp/events; exit $s")
+    if status:
+        raise replay_failure(status, replayed)
     expect(replayed, ": the whole recording$")
     ticks = re.compile(r"^tick \d+$", re.MULTILINE)
     if ticks.findall(replayed) != ticks.findall(output):
@@ -211,6 +226,59 @@ def shared_disk(host, guest):
                  "&& cmp replayed.img copy.img && rm -r a.img copy.img replayed.img recording")
 
 
+def record_running(host, guest):
+    """A guest that runs is recorded for a while, twice; each recording replays."""
+    output = host.run(guest, ["tick"], "--control /tmp/control --counter lab",
+                      on=[("tick 3", RECORDS)])
+    roles = [reply["role"] for reply in replies_of(output) if "name" in reply]
+    if roles != ["recording", "unprotected"]:
+        raise Failure(f"the status says {roles}")
+    for reason in ("the guest is not being recorded", "must be a path",
+                   "the guest is recorded or replayed already"):
+        expect(output, reason)
+    ticks = re.findall(r"^tick \d+$", output, re.MULTILINE)
+    for folder, least in (("recording", 5), ("recording2", 0)):
+        status, replayed = host.shell(f"/root/ftvmm --replay /tmp/{folder} --counter lab "
+                                      f"</dev/null; s=$?; rm -r /tmp/{folder}; exit $s")
+        if status:
+            raise replay_failure(status, replayed)
+        expect(replayed, ": the whole recording$")
+        again = re.findall(r"^tick \d+$", replayed, re.MULTILINE)
+        if len(again) < least or again and " ".join(again) not in " ".join(ticks):
+            raise Failure(f"the replay of {folder} has counted otherwise")
+    expect(replayed, "^the button was pressed$")
+
+
+def record_fails(host, guest):
+    """A full disk ends a recording, not its guest; broken recordings are told from good ones."""
+    host.prepare("mkdir /tmp/small && mount -t tmpfs -o size=80m tmpfs /tmp/small")
+    output = host.run(guest, ["look"] * 8, "--counter lab --verify --record /tmp/small/r",
+                      on=[("features", "cat /dev/zero >/tmp/small/fill 2>/dev/null")])
+    expect(output, "the session has failed: cannot write the log")
+    expect(output, "the guest goes on without being recorded")
+    expect(output, "the guest has powered off")
+    host.prepare("rm /tmp/small/fill && cd /tmp/small && mkdir cut none && "
+                 "head -c 1000000 r/state >cut/state && cp r/log cut/ && cp -r r bad && "
+                 "echo changed | dd of=bad/state bs=1 seek=2000000 conv=notrunc")
+    replay = "--counter lab --replay /tmp/small/"
+    kernel = host.files[guest.label][0]
+    for arguments, status, reason in (
+            (f"{replay}r", 0, ": all there is, the recording was not ended properly"),
+            (f"{replay}r --until 100", 0, "replayed 100 entries, .*: as far as --until says"),
+            (f"{replay}r --kernel {kernel}", 2, "are those of the recording"),
+            (f"{replay}r --until 0", 2, "--until 0: a number from 1"),
+            (f"{replay}cut", 1, "state is cut off"),
+            (f"{replay}bad", 1, "state is damaged: section boot.kernel has another hash"),
+            (f"{replay}none", 1, "cannot open /tmp/small/none/state: No such file"),
+            (f"--kernel {kernel} --counter lab --record /tmp/small/r", 1,
+             "has a recording already")):
+        found, output = host.shell(f"/root/ftvmm {arguments} </dev/null")
+        if found != status:
+            raise replay_failure(found, output)
+        expect(output, reason)
+    host.prepare("umount /tmp/small")
+
+
 def bad_arguments(host, guest):
     """Each wrong command line is refused with a reason."""
     kernel = host.files[guest.label][0]
@@ -259,5 +327,7 @@ TESTS = (
     ("control", control, "6.12", ONCE),
     ("record_pauses", record_pauses, "6.12", ONCE),
     ("control_quit", control_quit, "6.12", ONCE),
+    ("record_running", record_running, "6.12", ONCE),
+    ("record_fails", record_fails, "6.12", ONCE),
     ("bad_arguments", bad_arguments, "6.12", ONCE),
 )

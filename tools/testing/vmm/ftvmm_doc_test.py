@@ -22,7 +22,8 @@ def options():
 
 def requests():
     """The commands of the control socket."""
-    names = re.findall(r'\.name = "([a-z]+)"', read("commands.c") + read("control.c"))
+    names = re.findall(r'\.name = "([a-z]+)"', read("commands.c") + read("record_commands.c") +
+                       read("control.c"))
     return set(names)
 
 
