@@ -26,6 +26,14 @@ int memory_open(struct memory *m, uint64_t size)
 	return 0;
 }
 
+int memory_lock(struct memory *m)
+{
+	if (!mlock2(m->base, m->size, MLOCK_ONFAULT))
+		return 0;
+	return complain("cannot lock the guest's memory (%s): be root, or raise ulimit -l",
+			strerror(errno));
+}
+
 void memory_close(struct memory *m)
 {
 	if (m->base)

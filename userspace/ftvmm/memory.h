@@ -44,6 +44,18 @@ int memory_open(struct memory *m, uint64_t size);
 void memory_close(struct memory *m);
 
 /**
+ * memory_lock() - have the host keep what it has given to the guest
+ * @m: the memory
+ *
+ * With shadow paging a page that is swapped out and comes back takes KVM's shadow of the
+ * guest's page tables with it, and so changes when accessed bits are set: such a guest
+ * would not replay. No more memory is taken than the guest uses.
+ *
+ * Return: 0, or -1 with the reason told.
+ */
+int memory_lock(struct memory *m);
+
+/**
  * memory_at() - where a range of guest physical addresses is mapped
  * @m: the memory
  * @gpa: its first

@@ -60,6 +60,7 @@ static int start_log(struct recording *r)
 
 	if (log < 0)
 		return -1;
+	r->created = true;
 	err = kvmft_record(&r->session, log, &how);
 	close(log);
 	return err ? complain("cannot record the guest: %s", r->session.problem) : 0;
@@ -90,15 +91,36 @@ static int save_state(struct recording *r)
 	return err ? -1 : vcpu_state_set(r->vcpu->fd, &r->vcpu->state);
 }
 
+static void remove_files(struct recording *r)
+{
+	int directory = open(r->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory < 0)
+		return;
+	unlinkat(directory, LOG_FILE, 0);
+	unlinkat(directory, STATE_FILE, 0);
+	close(directory);
+}
+
 int recording_start(struct recording *r, const char *folder, bool verify)
 {
+	bool made;
+
 	r->folder = folder;
 	r->verify = verify;
+	r->created = false;
 	kvmft_close(&r->session);
-	if (mkdir(folder, 0700) && errno != EEXIST)
+	made = !mkdir(folder, 0700);
+	if (!made && errno != EEXIST)
 		return complain("cannot make folder %s: %s", folder, strerror(errno));
-	if (open_session(r) || start_log(r) || save_state(r)) {
+	if (memory_lock(&r->vcpu->vm->memory) || open_session(r) || start_log(r) ||
+	    save_state(r)) {
 		kvmft_close(&r->session);
+		/* What could not be begun leaves no trace. */
+		if (r->created)
+			remove_files(r);
+		if (made)
+			rmdir(folder);
 		return -1;
 	}
 	inputs_record(&r->session);
@@ -164,7 +186,7 @@ int recording_load(struct recording *r)
 
 	close(r->state.fd);
 	r->state.fd = -1;
-	if (err || open_session(r))
+	if (err || memory_lock(&r->vcpu->vm->memory) || open_session(r))
 		return -1;
 	log = open_file(r->folder, LOG_FILE, O_RDONLY);
 	if (log < 0)
@@ -192,7 +214,7 @@ bool recording_is_replay(const struct recording *r)
 /* The guest is not stopped for it that its recording has failed. */
 static enum recording_step failed(struct recording *r)
 {
-	struct kvm_ft_status status;
+	struct kvm_ft_status status = { 0 };
 
 	if (!kvmft_status(&r->session, &status))
 		kvmft_report(&status, say_line, NULL);
@@ -206,9 +228,11 @@ static enum recording_step replay_event(struct recording *r)
 {
 	uint32_t tag, size = sizeof(r->event);
 
-	if (!kvmft_get_event(&r->session, &tag, r->event, &size))
-		inputs_replay(tag, r->event, size);
-	/* After an error the session has one to tell, at the next run. */
+	if (kvmft_get_event(&r->session, &tag, r->event, &size)) {
+		complain("cannot replay an event: %s", r->session.problem);
+		return failed(r);
+	}
+	inputs_replay(tag, r->event, size);
 	return RECORDING_AGAIN;
 }
 

@@ -34,6 +34,7 @@ enum recording_step {
  * @options: of the machine
  * @folder: that is recorded to or replayed from
  * @verify: record: with registers and hashes
+ * @created: record: the folder's files are ours
  * @vcpu: the vCPU
  * @boot: what the guest boots again when it is reset
  * @session: of kvm-ft
@@ -46,6 +47,7 @@ struct recording {
 	const struct options *options;
 	const char *folder;
 	bool verify;
+	bool created;
 	struct vcpu *vcpu;
 	struct boot *boot;
 	struct kvmft_session session;

@@ -72,7 +72,7 @@ int kvmft_open(struct kvmft_session *s, const struct kvmft_guest *guest)
 	s->fd = ioctl(device, KVM_FT_CREATE, &create);
 	if (s->fd < 0)
 		error = fail(s, errno, "cannot create a session: %s%s", strerror(errno),
-			     errno == ENODEV ? " (kvm-ft supports AMD CPUs with SVM)" : "");
+			     errno == ENODEV ? ": no counter of this CPU is known, or no SVM" : "");
 	close(device);
 	return error;
 }

@@ -271,7 +271,10 @@ def record_fails(host, guest):
             (f"{replay}bad", 1, "state is damaged: section boot.kernel has another hash"),
             (f"{replay}none", 1, "cannot open /tmp/small/none/state: No such file"),
             (f"--kernel {kernel} --counter lab --record /tmp/small/r", 1,
-             "has a recording already")):
+             "has a recording already"),
+            (f"--kernel {kernel} --counter cpu --record /tmp/small/new", 1,
+             "cannot create a session"),
+            ("--replay /tmp/small/new", 1, "cannot open the recording /tmp/small/new: No such")):
         found, output = host.shell(f"/root/ftvmm {arguments} </dev/null")
         if found != status:
             raise replay_failure(found, output)
