@@ -81,6 +81,8 @@ def reboots(host, guest):
     expect(output, "the guest was ended")
 
 
+MESSAGES = "/tmp/messages"      # of ftvmm, apart from what the guest prints
+
 # For drive: talks to the control socket while the guest counts.
 CONTROL = """
 send() { /root/ftvmm send /tmp/control "$@" || echo refused; }
@@ -119,6 +121,17 @@ send quit
 """
 
 
+def replay(host, folder, options=""):
+    """Replays a recording and removes it; what the guest printed, then what ftvmm said."""
+    status, output = host.shell(
+        f"/root/ftvmm --replay {folder} --counter lab {options} --log {MESSAGES} </dev/null; s=$?; "
+        f"cat {MESSAGES}; rm -r {folder} {MESSAGES}; exit $s")
+    if status:
+        raise replay_failure(status, output)
+    expect(output, ": the whole recording$")
+    return output
+
+
 def replies_of(output):
     """The replies of the control socket that are in the output."""
     return [json.loads(line) for line in output.splitlines() if line.startswith('{"ok"')]
@@ -150,15 +163,13 @@ def control(host, guest):
 def record_pauses(host, guest):
     """A guest is paused while it is recorded; its replay knows nothing of that."""
     output = host.run(guest, ["tick"], "--control /tmp/control --counter lab --verify "
-                                       "--record /tmp/recording", on=[("tick 3", PAUSES)])
+                                       f"--record /tmp/recording --log {MESSAGES}",
+                      on=[("tick 3", PAUSES)])
     expect(output, "^ticks while paused: 0$")
     if [reply["role"] for reply in replies_of(output) if "name" in reply] != ["recording"] * 4:
         raise Failure("the status does not say that the guest is recorded")
-    status, replayed = host.shell("/root/ftvmm --replay /tmp/recording --verify --counter lab "
-                                  "</dev/null; s=$?; rm -r /tmp/recording /tmp/events; exit $s")
-    if status:
-        raise replay_failure(status, replayed)
-    expect(replayed, ": the whole recording$")
+    replayed = replay(host, "/tmp/recording", "--verify")
+    host.prepare("rm /tmp/events")
     ticks = re.compile(r"^tick \d+$", re.MULTILINE)
     if ticks.findall(replayed) != ticks.findall(output):
         raise Failure("the replay has counted otherwise")
@@ -228,7 +239,7 @@ def shared_disk(host, guest):
 
 def record_running(host, guest):
     """A guest that runs is recorded for a while, twice; each recording replays."""
-    output = host.run(guest, ["tick"], "--control /tmp/control --counter lab",
+    output = host.run(guest, ["tick"], f"--control /tmp/control --counter lab --log {MESSAGES}",
                       on=[("tick 3", RECORDS)])
     roles = [reply["role"] for reply in replies_of(output) if "name" in reply]
     if roles != ["recording", "unprotected"]:
@@ -238,11 +249,7 @@ def record_running(host, guest):
         expect(output, reason)
     ticks = re.findall(r"^tick \d+$", output, re.MULTILINE)
     for folder, least in (("recording", 5), ("recording2", 0)):
-        status, replayed = host.shell(f"/root/ftvmm --replay /tmp/{folder} --counter lab "
-                                      f"</dev/null; s=$?; rm -r /tmp/{folder}; exit $s")
-        if status:
-            raise replay_failure(status, replayed)
-        expect(replayed, ": the whole recording$")
+        replayed = replay(host, f"/tmp/{folder}")
         again = re.findall(r"^tick \d+$", replayed, re.MULTILINE)
         if len(again) < least or again and " ".join(again) not in " ".join(ticks):
             raise Failure(f"the replay of {folder} has counted otherwise")
