@@ -177,6 +177,8 @@ static int load_state(struct recording *r)
 		if (take_section(r))
 			return -1;
 	}
+	if (snapshot_finish(&r->state))
+		return -1;
 	return boot_loaded(r->boot) || state_loaded() ? -1 : 0;
 }
 

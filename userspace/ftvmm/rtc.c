@@ -106,6 +106,13 @@ static void write_port(void *device, uint64_t offset, unsigned int size, uint64_
 		s->ram[s->index] = value;
 }
 
+static bool valid(const void *data)
+{
+	const struct rtc_state *s = data;
+
+	return s->index < sizeof(s->ram);
+}
+
 void rtc_open(struct rtc *rtc, struct vm *vm)
 {
 	*rtc = (struct rtc){
@@ -126,6 +133,7 @@ void rtc_open(struct rtc *rtc, struct vm *vm)
 			.name = "rtc",
 			.data = &rtc->state,
 			.size = sizeof(rtc->state),
+			.valid = valid,
 		},
 	};
 	bus_add(&vm->ports, &rtc->range);

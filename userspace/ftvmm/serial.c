@@ -202,6 +202,13 @@ static int restored(void *device)
 	return 0;
 }
 
+static bool valid(const void *data)
+{
+	const struct serial_state *s = data;
+
+	return s->received <= sizeof(s->fifo) && s->read <= s->received;
+}
+
 void serial_open(struct serial *serial, struct vm *vm, struct terminal *terminal)
 {
 	*serial = (struct serial){
@@ -220,6 +227,7 @@ void serial_open(struct serial *serial, struct vm *vm, struct terminal *terminal
 			.data = &serial->state,
 			.size = sizeof(serial->state),
 			.restored = restored,
+			.valid = valid,
 			.device = serial,
 		},
 	};

@@ -103,6 +103,13 @@ int snapshot_read(struct snapshot_reader *r, void *data)
 	return 0;
 }
 
+int snapshot_finish(struct snapshot_reader *r)
+{
+	if (r->section.size)
+		return complain("%s is damaged: something follows its end", r->name);
+	return snapshot_read(r, NULL);
+}
+
 int snapshot_open(struct snapshot_reader *r)
 {
 	if (snapshot_next(r))

@@ -75,6 +75,9 @@ int snapshot_open(struct snapshot_reader *r);
 /* Reads the next head to @r->section; snapshot_read() has to follow. */
 int snapshot_next(struct snapshot_reader *r);
 
+/* Reads what follows the head of the last section, which is nothing. */
+int snapshot_finish(struct snapshot_reader *r);
+
 /* Reads @r->section.size bytes, for which there is room at @data. */
 int snapshot_read(struct snapshot_reader *r, void *data);
 

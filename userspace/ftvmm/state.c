@@ -81,6 +81,7 @@ int state_take(struct snapshot_reader *from)
 {
 	const struct snapshot_section *section = &from->section;
 	struct state *s = find(section->name);
+	void *data;
 
 	if (!s)
 		return 0;
@@ -88,8 +89,11 @@ int state_take(struct snapshot_reader *from)
 	    section->at >= SECTIONS || s->taken & 1u << section->at)
 		return complain("%s: the state of %s is that of another version of ftvmm",
 				from->name, s->name);
-	if (snapshot_read(from, section->at == KEPT ? s->kept : s->data))
+	data = section->at == KEPT ? s->kept : s->data;
+	if (snapshot_read(from, data))
 		return -1;
+	if (s->valid && !s->valid(data))
+		return complain("%s is damaged: no %s can have such a state", from->name, s->name);
 	s->taken |= 1u << section->at;
 	return 1;
 }

@@ -6,6 +6,7 @@
 #ifndef FTVMM_STATE_H
 #define FTVMM_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,7 +23,9 @@
  * @restored: the guest is being reset: takes on what @data has become; NULL if
  *	there is nothing to do
  * @loaded: likewise, when @data was loaded from a snapshot; NULL for @restored
- * @device: for the functions, which return 0, or -1 with the reason told
+ * @valid: can @data, which was read from a snapshot, be the state of a device?  What
+ *	is in it is used without a check later; NULL if anything will do
+ * @device: for the functions that return int: 0, or -1 with the reason told
  * @kept: a copy
  * @taken: which of its sections were read from a snapshot
  */
@@ -35,6 +38,7 @@ struct state {
 	int (*collect)(void *device);
 	int (*restored)(void *device);
 	int (*loaded)(void *device);
+	bool (*valid)(const void *data);
 	void *device;
 	void *kept;
 	unsigned int taken;

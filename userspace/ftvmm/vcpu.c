@@ -29,6 +29,13 @@ static int restored(void *device)
 	return vcpu_state_set(vcpu->fd, &vcpu->state);
 }
 
+static bool valid(const void *data)
+{
+	const struct vcpu_state *state = data;
+
+	return state->msrs.nmsrs <= VCPU_MSRS;	/* KVM checks the rest */
+}
+
 /* Only there so that the signal ends KVM_RUN. */
 static void on_kick(int number)
 {
@@ -74,6 +81,7 @@ int vcpu_open(struct vcpu *vcpu, struct vm *vm, int (*boot)(void *data), void *b
 			.size = sizeof(vcpu->state),
 			.collect = collect,
 			.restored = restored,
+			.valid = valid,
 			.device = vcpu,
 		},
 	};

@@ -389,6 +389,17 @@ static int restored(void *device)
 	return 0;
 }
 
+static bool valid(const void *data)
+{
+	const struct virtio_state *s = data;
+	unsigned int i;
+
+	for (i = 0; i < VIRTIO_QUEUES; i++)
+		if (!virtqueue_valid(&s->queue[i]))
+			return false;
+	return true;
+}
+
 int virtio_add(struct virtio *v, struct pci *pci, const char *name)
 {
 	unsigned int i;
@@ -422,6 +433,7 @@ int virtio_add(struct virtio *v, struct pci *pci, const char *name)
 		.size = sizeof(v->state),
 		.collect = collect,
 		.restored = restored,
+		.valid = valid,
 		.device = v,
 	};
 	if (pci_add(pci, &v->pci))

@@ -75,6 +75,13 @@ static int restored(void *device)
 	return 0;
 }
 
+static bool valid(const void *data)
+{
+	const struct virtio_console_state *s = data;
+
+	return s->size <= sizeof(s->bytes);
+}
+
 int virtio_console_open(struct virtio_console *console, struct pci *pci,
 			struct terminal *terminal)
 {
@@ -92,6 +99,7 @@ int virtio_console_open(struct virtio_console *console, struct pci *pci,
 			.data = &console->state,
 			.size = sizeof(console->state),
 			.restored = restored,
+			.valid = valid,
 			.device = console,
 		},
 	};

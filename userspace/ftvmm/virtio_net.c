@@ -169,6 +169,13 @@ static int restored(void *device)
 	return 0;
 }
 
+static bool valid(const void *data)
+{
+	const struct virtio_net_state *s = data;
+
+	return s->size <= sizeof(s->packets) && s->done <= s->size;
+}
+
 int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
 		    unsigned int index, int tap, const uint8_t mac[NET_MAC])
 {
@@ -194,6 +201,7 @@ int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
 			.data = &net->state,
 			.size = sizeof(net->state),
 			.restored = restored,
+			.valid = valid,
 			.device = net,
 		},
 	};

@@ -12,6 +12,13 @@ void virtqueue_reset(struct virtqueue *q)
 	q->s = (struct virtqueue_state){ .size = VIRTQUEUE_SIZE, .vector = 0xffff };
 }
 
+bool virtqueue_valid(const struct virtqueue_state *s)
+{
+	if (!s->size)
+		return !s->enabled;
+	return s->size <= VIRTQUEUE_SIZE && !(s->size & (s->size - 1));
+}
+
 static bool broken(struct virtqueue *q)
 {
 	q->s.broken = 1;

@@ -79,6 +79,9 @@ struct chain {
 /* As it is after a reset of the device. */
 void virtqueue_reset(struct virtqueue *q);
 
+/* Can it be the state of a queue, or of none at all?  The rings are not looked at. */
+bool virtqueue_valid(const struct virtqueue_state *s);
+
 /**
  * virtqueue_pop() - take the next available chain
  * @q: the queue

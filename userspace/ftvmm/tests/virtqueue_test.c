@@ -337,7 +337,25 @@ static void survives_random_rings(void)
 	EXPECT(taken > RANDOM_RINGS / 100);
 }
 
+static void knows_valid_states(void)
+{
+	struct virtqueue_state s = { .size = 16, .enabled = 1, .vector = 0xffff };
+
+	EXPECT(virtqueue_valid(&s));
+	s.size = VIRTQUEUE_SIZE;
+	EXPECT(virtqueue_valid(&s));
+	s.size = 2 * VIRTQUEUE_SIZE;
+	EXPECT(!virtqueue_valid(&s));
+	s.size = 24;
+	EXPECT(!virtqueue_valid(&s));
+	s.size = 0;
+	EXPECT(!virtqueue_valid(&s));
+	s.enabled = 0;
+	EXPECT(virtqueue_valid(&s));
+}
+
 static const struct test tests[] = {
+	TEST(knows_valid_states),
 	TEST(takes_a_chain),
 	TEST(takes_an_indirect_chain),
 	TEST(gives_a_chain_again),
