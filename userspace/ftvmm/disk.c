@@ -138,35 +138,49 @@ static int write_now(struct disk *disk, enum disk_operation operation, uint64_t 
 	return 0;
 }
 
-static int replay(struct disk *disk, enum disk_operation operation, uint64_t offset,
-		  uint64_t size, void *data)
+static void replay(struct disk *disk, enum disk_operation operation, uint64_t offset,
+		   uint64_t size, void *data)
 {
 	if (disk->fd >= 0 && !disk->shared && write_now(disk, operation, offset, size, data))
 		complain("disk %u: cannot write to the image: %s", disk->tag & 0xff,
 			 strerror(errno));
 	free(data);
-	return 0;
 }
 
-int disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
-		enum disk_operation operation, uint64_t offset, uint64_t size, void *data)
+void disk_fail(struct disk *disk, uint32_t request, uint32_t generation, int error)
 {
-	uint64_t to_read = operation == DISK_READ ? size : 0;
+	const struct request r = { .number = request, .generation = generation };
+	struct event *event;
+
+	if (disk->replayed) {
+		if (disk->fd >= 0)
+			complain("disk %u: not written to the image: %s", disk->tag & 0xff,
+				 strerror(error));
+		return;
+	}
+	event = new_event(disk, &r, 0);
+	if (!event) {
+		complain("no memory: a request of disk %u never ends", disk->tag & 0xff);
+		return;
+	}
+	done_of(event)->error = error;
+	done_of(event)->last = 1;
+	info("disk %u: request failed: %s", disk->tag & 0xff, strerror(error));
+	inputs_post(event);
+}
+
+static int submit(struct disk *disk, const struct request *what, enum disk_operation operation,
+		  uint64_t offset)
+{
+	uint64_t to_read = operation == DISK_READ ? what->size : 0;
 	struct io_uring_sqe *sqe;
 	struct request *r;
 	int buffers, err = -EAGAIN;
 
-	if (disk->replayed)
-		return replay(disk, operation, offset, size, data);
 	r = malloc(sizeof(*r) + (to_read / DISK_CHUNK + 1) * sizeof(r->iov[0]));
 	if (!r)
 		return -ENOMEM;
-	*r = (struct request){
-		.number = request,
-		.generation = generation,
-		.size = size,
-		.written = data,
-	};
+	*r = *what;
 	buffers = add_events(disk, r, to_read);
 	if (buffers < 0) {
 		err = buffers;
@@ -177,11 +191,34 @@ int disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
 		goto free;
 	prepare(sqe, disk, r, operation, offset, buffers);
 	__atomic_add_fetch(&disk->under_way, 1, __ATOMIC_SEQ_CST);
-	io_uring_submit(&disk->ring);
+	while (io_uring_submit(&disk->ring) == -EINTR)
+		;
 	return 0;
 free:
 	free_request(r);
 	return err;
+}
+
+void disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
+		 enum disk_operation operation, uint64_t offset, uint64_t size, void *data)
+{
+	const struct request r = {
+		.number = request,
+		.generation = generation,
+		.size = size,
+		.written = data,
+	};
+	int err;
+
+	if (disk->replayed) {
+		replay(disk, operation, offset, size, data);
+		return;
+	}
+	err = submit(disk, &r, operation, offset);
+	if (!err)
+		return;
+	free(data);
+	disk_fail(disk, request, generation, -err);
 }
 
 /* An error is told in one event, without data. */

@@ -119,12 +119,13 @@ void disk_close(struct disk *disk);
  * @size: in bytes; at most INT_MAX for reading and writing
  * @data: what to write, malloc()ed, freed when it is done; else NULL
  *
- * The vCPU's thread.
- *
- * Return: 0, or a negative errno: nothing was begun then, and @data is the caller's.
+ * The vCPU's thread. If the host cannot begin it, that is told by an event, too.
  */
-int disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
-		enum disk_operation operation, uint64_t offset, uint64_t size, void *data);
+void disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
+		 enum disk_operation operation, uint64_t offset, uint64_t size, void *data);
+
+/* A request has failed that was not even begun: an event.  @error: a positive errno. */
+void disk_fail(struct disk *disk, uint32_t request, uint32_t generation, int error);
 
 /*
  * Returns when the host works on no request any more, so that nothing is written after

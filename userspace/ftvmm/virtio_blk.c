@@ -123,27 +123,29 @@ static int free_request(const struct virtio_blk *blk)
 	return -1;
 }
 
+/*
+ * Whatever the host has to say of it comes as an event: only what follows from the
+ * guest's own doing is answered at once, so that a replay does the same.
+ */
 static int begin(struct virtio_blk *blk, const struct chain *chain, const struct task *task)
 {
-	int number = free_request(blk), err;
+	int number = free_request(blk);
 	void *data = NULL;
 
 	if (number < 0)
 		return -EBUSY;
-	if (task->operation == DISK_WRITE) {
-		data = malloc(task->size);
-		if (!data)
-			return -ENOMEM;
-		chain_read(chain, HEADER, data, task->size);
-	}
-	err = disk_submit(&blk->disk, number, blk->state.generation, task->operation,
-			  task->offset, task->size, data);
-	if (err) {
-		free(data);
-		return err;
-	}
 	blk->state.request[number].head = chain->head;
 	blk->state.request[number].busy = 1;
+	if (task->operation == DISK_WRITE) {
+		data = malloc(task->size);
+		if (!data) {
+			disk_fail(&blk->disk, number, blk->state.generation, ENOMEM);
+			return 0;
+		}
+		chain_read(chain, HEADER, data, task->size);
+	}
+	disk_submit(&blk->disk, number, blk->state.generation, task->operation, task->offset,
+		    task->size, data);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
  * Disk requests under way, and the end of them.  Needs io_uring.  Built with ASan and
  * UBSan; prints KTAP.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -89,7 +90,7 @@ static void drains(void)
 		char *data = malloc(SIZE);
 
 		memset(data, i + 1, SIZE);
-		EXPECT(!disk_submit(&disk, i, 0, DISK_WRITE, (uint64_t)i * SIZE, SIZE, data));
+		disk_submit(&disk, i, 0, DISK_WRITE, (uint64_t)i * SIZE, SIZE, data);
 	}
 	disk_drain(&disk);
 	EXPECT(!disk.under_way);
@@ -105,7 +106,34 @@ static void drains_nothing(void)
 	EXPECT(!disk.under_way);
 }
 
+static struct disk_done failure;
+
+static void keep(void *device, const void *data, uint32_t size)
+{
+	(void)device;
+	EXPECT(size == sizeof(failure));
+	memcpy(&failure, data, sizeof(failure));
+	completed++;
+}
+
+/* What the host cannot begin, or cannot do, is told in the same way: a replay has it, too. */
+static void fails_by_an_event(void)
+{
+	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep, NULL);
+	disk_fail(&disk, 7, 3, ENOMEM);
+	EXPECT(!completed);
+	inputs_apply();
+	EXPECT(completed == 1 && failure.request == 7 && failure.generation == 3 &&
+	       failure.error == ENOMEM && failure.last);
+	disk_submit(&disk, 8, 4, DISK_READ, (uint64_t)WRITES * SIZE, SIZE, NULL);
+	disk_drain(&disk);
+	inputs_apply();
+	EXPECT(completed == 2 && failure.request == 8 && failure.generation == 4 &&
+	       failure.error == EIO && failure.last);
+}
+
 static const struct test tests[] = {
+	TEST(fails_by_an_event),
 	TEST(drains),
 	TEST(drains_nothing),
 };
