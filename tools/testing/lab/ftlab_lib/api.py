@@ -17,6 +17,7 @@ from .errors import LabError
 from .paths import BUILD, LAB_DIR
 
 HOST_NAME = re.compile(r"[a-z][a-z0-9]{0,7}")
+DISK_NAME = re.compile(r"[a-z][a-z0-9]{0,19}")  # a virtio-blk serial has 20 characters
 HOSTS_MAX = 16
 PAGING = ("nested", "strict")
 IDLE = ("real", "jump")
@@ -57,6 +58,16 @@ def check_hosts(hosts):
         raise LabError("two hosts have the same name")
 
 
+def check_shared_disks(disks):
+    """Shared disks: {name: MB}."""
+    for name, size in disks.items():
+        if not DISK_NAME.fullmatch(name):
+            raise LabError(f"{name!r} cannot be the name of a shared disk",
+                           "use up to 20 lower-case letters and digits, a letter first")
+        if not 1 <= size <= 65536:
+            raise LabError(f"shared disk {name}: {size} MB", "between 1 and 65536")
+
+
 class Lab:
     """A lab that is up. Used in a `with`, it goes down at the end."""
 
@@ -74,7 +85,8 @@ class Lab:
     @classmethod
     def plan(cls, hosts=("a",), kernel="6.12", name=None, idle=None, paging="nested",
              memory=None, modules=(), append=(), qemu_args=(), logs=None, owner=None,
-             boot_timeout=None, icount=True):
+             boot_timeout=None, icount=True,
+             shared_disks=None, bridge=False):
         """Checks what was asked for and returns it as the supervisor's settings.
 
         hosts: names. kernel: "6.12", "6.1", "debug" or a folder. idle: "real" or
@@ -84,6 +96,9 @@ class Lab:
         the emulator. logs: folder. owner: a process id; the lab goes down with it.
         boot_timeout: seconds (default: 120; 600 with the debug kernel). icount: the hosts'
         time is a count of their instructions; without, it is the real time.
+        shared_disks: {name: MB}, disks that all hosts have, as /dev/shared/NAME. bridge: the
+        hosts have a bridge br0 with the NIC "client" in it, which guests can be attached to
+        (see tap()).
         """
         # Here, since most uses of the class boot nothing: these are slow to import.
         from .initramfs import Initramfs  # pylint: disable=import-outside-toplevel
@@ -103,6 +118,10 @@ class Lab:
         boot_timeout = boot_timeout or (600 if kernel == "debug" else 120)
         if not 256 <= memory <= 65536:
             raise LabError(f"{memory} MB of memory per host", "between 256 and 65536")
+        shared_disks = dict(shared_disks or {})
+        check_shared_disks(shared_disks)
+        modules = [*modules, *(("virtio_blk",) if shared_disks else ()),
+                   *(("bridge", "tun") if bridge else ())]
         chosen = Kernel(kernel)
         initramfs = Initramfs(chosen, modules)
         words = qemu.module_parameters(initramfs.tree, paging) + list(append)
@@ -111,6 +130,7 @@ class Lab:
             "release": chosen.release, "idle": idle, "icount": bool(icount),
             "paging": paging, "memory": memory,
             "append": words, "qemu_args": list(qemu_args),
+            "shared_disks": shared_disks, "bridge": bool(bridge),
             "logs": str(pathlib.Path(logs).absolute()) if logs else None,
             "owner": owner, "boot_timeout": boot_timeout,
             "initramfs": str(initramfs.path()), "image": str(chosen.boot_image()),
@@ -127,6 +147,9 @@ class Lab:
         try:
             config.update(name=name, dir=str(folder))
             cls._make_logs(config)
+            for disk, size in config["shared_disks"].items():
+                with open(qemu.shared_disk(config, disk), "xb") as image:
+                    image.truncate(size << 20)
             state.save_config(folder, config)
             ours, theirs = socket.socketpair()
             supervisor = cls._supervise(config, theirs, lock)
@@ -246,6 +269,13 @@ class Lab:
                 text = (output.stdout + output.stderr).decode(errors="replace")
                 found += scan.kmemleak_findings(host["name"], text)
         return found
+
+    def tap(self, host, name):
+        """Makes a tap device for a guest on a host of a lab with a bridge: one more of its ports."""
+        if not self.config["bridge"]:
+            raise LabError(f"the hosts of lab {self.name} have no bridge", "ftlab up --bridge")
+        self.exec(host, ["ip", "tuntap", "add", name, "mode", "tap", "vnet_hdr"], check=True)
+        self.exec(host, ["ip", "link", "set", name, "master", "br0", "up"], check=True)
 
     def put(self, host, sources, target):
         """Copies files or folders to a host; like cp -r, see transfer.put()."""

@@ -49,6 +49,10 @@ def _options_up(parser):
                         help="per host (default: 1024; 2048 with the debug kernel)")
     parser.add_argument("--module", action="append", default=[], metavar="NAME",
                         help="load this stock kernel module, too (repeatable)")
+    parser.add_argument("--shared-disk", action="append", default=[], metavar="NAME=MB",
+                        help="a disk that all hosts have, as /dev/shared/NAME (repeatable)")
+    parser.add_argument("--bridge", action="store_true",
+                        help="give hosts a bridge to the client's network, for guests")
     parser.add_argument("--append", action="append", default=[], metavar="WORD",
                         help="add a word to the hosts' kernel command line (repeatable)")
     parser.add_argument("--qemu-arg", action="append", default=[], metavar="WORD",
@@ -100,6 +104,9 @@ def _add_hosts(subs):
                        ("freeze", "stop a host's time: its emulator gets SIGSTOP"),
                        ("thaw", "let a frozen host go on")):
         _host(_verb(subs, name, text))
+    tap = _verb(subs, "tap", "make a tap device on a host's bridge, for a guest")
+    _host(tap)
+    tap.add_argument("device", metavar="NAME", help="of the device, such as tap0")
     link = _verb(subs, "link", "change a host's link",
                  epilog="up | down (carrier lost) | cut (silent) | delay MS [JITTER] | "
                         "loss PERCENT | clear (delay and loss). Delay and loss concern what "

@@ -26,11 +26,31 @@ def module_parameters(tree, paging):
     return words
 
 
+def shared_disk(config, name):
+    """The image of a disk that all hosts have."""
+    return f"{config['dir']}/{name}.disk"
+
+
+def shared_disks(config):
+    """Words for the disks that all hosts have.
+
+    All emulators go through the page cache of this machine, so what one host's O_DIRECT has
+    written is what the next one's O_DIRECT reads; also what a killed host had been told is
+    written.
+    """
+    words = []
+    for name in config["shared_disks"]:
+        words += ["-drive", f"if=none,id=shared-{name},file={shared_disk(config, name)},"
+                            "format=raw,file.locking=off,cache=writeback,discard=unmap",
+                  "-device", f"virtio-blk-pci,drive=shared-{name},serial={name},share-rw=on"]
+    return words
+
+
 def command(config, host, index):
     """The emulator's command line for one host, a list of words."""
     run, logs = config["dir"], config["logs"]
     append = [*APPEND, *config["append"], f"ftlab.name={host}", f"ftlab.index={index}",
-              f"ftlab.hosts={','.join(config['hosts'])}"]
+              f"ftlab.hosts={','.join(config['hosts'])}", f"ftlab.bridge={int(config['bridge'])}"]
     sleep = "on" if config["idle"] == "real" else "off"
     clock = ["-icount", f"shift=0,sleep={sleep}"] if config["icount"] else []
     words = [
@@ -52,4 +72,4 @@ def command(config, host, index):
                              "script=no,downscript=no",
                   "-device", f"virtio-net-pci,id=nic-{nic},netdev={nic},"
                              f"mac={switch.mac(nic, index)},romfile="]
-    return words + config["qemu_args"]
+    return words + shared_disks(config) + config["qemu_args"]

@@ -38,10 +38,15 @@ def _up_options(args):
     names = args.names or [chr(ord("a") + i) for i in range(min(args.hosts or 1, 26))]
     if args.hosts is not None and args.hosts != len(names):
         raise LabError(f"{args.hosts} hosts", "a lab has 1 to 16")
+    disks = dict(item.split("=", 1) for item in args.shared_disk if "=" in item)
+    if len(disks) != len(args.shared_disk) or not all(map(str.isdecimal, disks.values())):
+        raise LabError("--shared-disk takes NAME=MB, each name once")
     return {"hosts": names, "kernel": args.kernel, "name": args.name, "idle": args.idle,
             "paging": args.paging, "memory": args.memory, "modules": args.module,
             "append": args.append, "qemu_args": args.qemu_arg, "logs": args.logs,
-            "boot_timeout": args.boot_timeout, "icount": not args.no_icount}
+            "boot_timeout": args.boot_timeout, "icount": not args.no_icount,
+            "shared_disks": {name: int(size) for name, size in disks.items()},
+            "bridge": args.bridge}
 
 
 def _dry_run(args):
@@ -210,6 +215,11 @@ def freeze(args):
 def thaw(args):
     """Lets a host go on."""
     Lab.attach(args.lab).thaw(args.host)
+
+
+def tap(args):
+    """Makes a tap device."""
+    Lab.attach(args.lab).tap(args.host, args.device)
 
 
 def link(args):

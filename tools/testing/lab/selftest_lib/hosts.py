@@ -163,6 +163,29 @@ def client_reaches_hosts(lab):
     check(done.status != 0, "the client does not reach the logging network")
 
 
+def shared_disk(lab):
+    """what a host writes to a shared disk is what the other one reads"""
+    direct = "dd bs=4096 count=1"
+    for writer, reader in (("a", "b"), ("b", "a")):
+        text = f"written by {writer}".encode()
+        lab.exec(writer, ["sh", "-c", f"{direct} seek=5 conv=sync oflag=direct of=/dev/shared/data"],
+                 input=text, check=True)
+        got = lab.exec(reader, ["sh", "-c", f"{direct} skip=5 iflag=direct if=/dev/shared/data"])
+        equal(got.stdout.rstrip(b"\0"), text, f"read by {reader}")
+    equal(lab.exec("a", ["cat", "/sys/block/vda/size"]).stdout, b"16384\n", "sectors")
+
+
+def tap_on_bridge(lab):
+    """a tap device is a port of the host's bridge, as the NIC is"""
+    done = ftlab("--lab", lab.name, "tap", "a", "tap0")
+    equal((done.returncode, done.stderr), (0, b""), "ftlab tap")
+    ports = lab.exec("a", ["ls", "/sys/class/net/br0/brif"]).stdout.split()
+    equal(ports, [b"client", b"tap0"], "ports")
+    done = ftlab("--lab", lab.name, "tap", "a", "tap0")
+    check(done.returncode == 125 and b"busy" in done.stderr, f"a second one: {done.stderr!r}")
+    lab.exec("a", ["ip", "link", "del", "tap0"], check=True)
+
+
 def link_delay(lab):
     """link delay: what the host sends comes later, until cleared"""
     loss, before = pings(lab, "a", "b-ftlog")
@@ -287,5 +310,5 @@ def scan_warning(lab):
 
 TESTS = (command_status, command_not_found, every_byte, early_close, environment,
          concurrent_commands, killed_client, time_out, put_and_get, kvm_is_there,
-         client_reaches_hosts, link_delay, link_loss, link_down, freeze_and_thaw,
-         kill_and_start, crash, scan_warning)
+         client_reaches_hosts, shared_disk, tap_on_bridge, link_delay, link_loss, link_down,
+         freeze_and_thaw, kill_and_start, crash, scan_warning)

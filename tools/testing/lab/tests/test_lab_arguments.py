@@ -104,7 +104,7 @@ class Links(unittest.TestCase):
 class Emulator(unittest.TestCase):
     CONFIG = {"name": "x", "dir": "/run/ftlab/x", "logs": "/l", "hosts": ["a", "b"],
               "idle": "jump", "icount": True, "memory": 512, "image": "/k", "initramfs": "/i", "append": ["w"],
-              "qemu_args": ["-s"]}
+              "qemu_args": ["-s"], "shared_disks": {}, "bridge": False}
 
     def test_the_command_says_what_was_asked_for(self):
         words = qemu.command(self.CONFIG, "b", 2)
@@ -125,6 +125,23 @@ class Emulator(unittest.TestCase):
         self.assertTrue(cli.parse(["up", "--no-icount"]).no_icount)
         with self.assertRaisesRegex(LabError, "real time cannot be jumped over"):
             api.Lab.plan(idle="jump", icount=False)
+
+    def test_shared_disks_and_bridge(self):
+        config = {**self.CONFIG, "shared_disks": {"data": 8}, "bridge": True}
+        words = " ".join(qemu.command(config, "a", 1))
+        self.assertIn("file=/run/ftlab/x/data.disk,", words)
+        self.assertIn("serial=data,share-rw=on", words)
+        self.assertIn("ftlab.bridge=1", words)
+        self.assertNotIn("virtio-blk", " ".join(qemu.command(self.CONFIG, "a", 1)))
+
+    def test_shared_disks_that_cannot_be(self):
+        for disks in ({"Data": 8}, {"a/b": 8}, {"x" * 21: 8}, {"data": 0}, {"data": 65537}):
+            with self.assertRaises(LabError, msg=disks):
+                api.check_shared_disks(disks)
+        for words in (["data"], ["data=x"], ["data=-1"], ["data=1", "data=2"]):
+            args = cli.parse(["up"] + [f"--shared-disk={word}" for word in words])
+            with self.assertRaisesRegex(LabError, "NAME=MB"):
+                args.call(args)
 
     def test_parameters_that_the_modules_have(self):
         class Tree:
