@@ -2,29 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "control.h"
 #include "control_client.h"
 #include "control_socket.h"
 #include "message.h"
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un address;
-	int fd;
-
-	if (control_address(&address, path))
-		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		return fd;
-	complain("cannot connect to %s: %s%s", path, strerror(errno),
-		 errno == ECONNREFUSED ? ": its guest has ended" : "");
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
 
 /* A command's name, or all of a request. */
 static int send_request(int fd, const char *request)
@@ -91,6 +73,6 @@ int control_client(int argc, char **argv)
 		complain("usage: ftvmm send SOCKET REQUEST");
 		return 2;
 	}
-	fd = connect_to(argv[1]);
+	fd = control_connect(argv[1]);
 	return fd < 0 ? 1 : converse(fd, argv[2]);
 }

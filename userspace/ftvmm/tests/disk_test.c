@@ -11,7 +11,7 @@
 
 #include "../disk.h"
 #include "../inputs.h"
-#include "test.h"
+#include "../../lib/tests/test.h"
 
 #define WRITES	64
 #define SIZE	0x40000

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "../output.h"
-#include "test.h"
+#include "../../lib/tests/test.h"
 
 #define TOTAL		2000000
 #define STUCK_SIZE	(4 * OUTPUT_QUEUE)

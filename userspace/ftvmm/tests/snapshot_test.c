@@ -11,7 +11,7 @@
 #include "../memory.h"
 #include "../snapshot.h"
 #include "../state.h"
-#include "test.h"
+#include "../../lib/tests/test.h"
 
 #define MEMORY	(8ull << 20)
 #define PAGE	4096u

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "../virtqueue.h"
-#include "test.h"
+#include "../../lib/tests/test.h"
 
 #define SIZE		8	/* of the queue */
 #define MEMORY		0x4000

@@ -3,8 +3,8 @@
  * The main loop: everything of the host's side happens in its thread, when a
  * descriptor becomes readable.
  */
-#ifndef FTVMM_LOOP_H
-#define FTVMM_LOOP_H
+#ifndef KVMFT_LOOP_H
+#define KVMFT_LOOP_H
 
 #include <stdbool.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Messages for people: on stderr, or in the file of --log. */
-#ifndef FTVMM_MESSAGE_H
-#define FTVMM_MESSAGE_H
+#ifndef KVMFT_MESSAGE_H
+#define KVMFT_MESSAGE_H
 
 #include <errno.h>
 
 /**
  * message_open() - where messages go, and whose they are
- * @name: of the guest, put before each
+ * @name: of the program or the guest, put before each
  * @path: a file that they are appended to; NULL for stderr
  *
  * Return: 0, or a negative errno.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the unit tests have in common: one program for each suite, which prints KTAP. */
-#ifndef FTVMM_TEST_H
-#define FTVMM_TEST_H
+#ifndef KVMFT_TEST_H
+#define KVMFT_TEST_H
 
 #include <stdio.h>
 #include <string.h>

@@ -20,6 +20,23 @@ int control_address(struct sockaddr_un *address, const char *path)
 	return 0;
 }
 
+int control_connect(const char *path)
+{
+	struct sockaddr_un address;
+	int fd;
+
+	if (control_address(&address, path))
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	complain("cannot connect to %s: %s%s", path, strerror(errno),
+		 errno == ECONNREFUSED ? ": its program has ended" : "");
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 /* Its owner has died without removing it.  The folder is locked. */
 static int remove_stale(const char *path, const struct sockaddr_un *address)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The control socket as a file, and what comes through a connection. */
-#ifndef FTVMM_CONTROL_SOCKET_H
-#define FTVMM_CONTROL_SOCKET_H
+#ifndef KVMFT_CONTROL_SOCKET_H
+#define KVMFT_CONTROL_SOCKET_H
 
 #include <stddef.h>
 #include <sys/socket.h>
@@ -10,6 +10,9 @@
 
 /* Fill in an address.  Returns 0, or -1 with the reason told. */
 int control_address(struct sockaddr_un *address, const char *path);
+
+/* The other side.  Returns a descriptor, or -1 with the reason told. */
+int control_connect(const char *path);
 
 /**
  * control_listen() - make a socket that only its owner can connect to

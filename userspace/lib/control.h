@@ -16,8 +16,8 @@
  *
  * All functions are for the main loop's thread.
  */
-#ifndef FTVMM_CONTROL_H
-#define FTVMM_CONTROL_H
+#ifndef KVMFT_CONTROL_H
+#define KVMFT_CONTROL_H
 
 #include <json-c/json.h>
 #include <stdbool.h>

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "message.h"
 
-static const char *guest = "ftvmm";
+static const char *program = "ftvmm";
 static FILE *out;
 static void (*diverted)(void *data, const char *text);
 static void *diverted_data;
 
 int message_open(const char *name, const char *path)
 {
-	guest = name;
+	program = name;
 	if (!path)
 		return 0;
 	out = fopen(path, "ae");
@@ -28,8 +29,8 @@ static void say(const char *prefix, const char *format, va_list arguments)
 	char text[1024];
 
 	vsnprintf(text, sizeof(text), format, arguments);
-	/* The terminal may be in raw mode. */
-	fprintf(to, "%s: %s%s%s", guest, prefix, text, out ? "\n" : "\r\n");
+	/* A terminal may be in raw mode. */
+	fprintf(to, "%s: %s%s%s", program, prefix, text, isatty(fileno(to)) ? "\r\n" : "\n");
 }
 
 void message_divert(void (*take)(void *data, const char *text), void *data)
