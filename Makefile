@@ -87,7 +87,7 @@ unittest: ## run the unit tests of the test scripts (T="name...": only those)
 	@$(DEPS) lab-6.12 user
 	$(TESTING)/run-unittests $(T)
 
-ftvmm_suite = $(filter virtqueue% control% output% disk% snapshot%,$(T))
+ftvmm_suite = $(filter virtqueue% control% output% disk% snapshot% hold%,$(T))
 
 .PHONY: usertest
 usertest: ## run the engine's and ftvmm's suites in user space, with sanitizers (T="suite.case": only those)

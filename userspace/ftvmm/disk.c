@@ -11,24 +11,35 @@
 #include <unistd.h>
 
 #include "disk.h"
+#include "hold.h"
 #include "message.h"
 #include "wait.h"
 
 /**
  * struct request - one that the host works on
+ * @held: it is held back: the first member
+ * @disk: the image
  * @number: of disk_submit()
  * @generation: likewise
+ * @operation: likewise
+ * @offset: likewise
  * @size: bytes that must be done for it to be complete
  * @written: what is written
  * @events: what is read, ready to be posted
+ * @buffers: how many of @iov there are
  * @iov: the data in @events
  */
 struct request {
+	struct held held;
+	struct disk *disk;
 	uint32_t number;
 	uint32_t generation;
+	enum disk_operation operation;
+	uint64_t offset;
 	uint64_t size;
 	void *written;
 	struct event *events;
+	int buffers;
 	struct iovec iov[];
 };
 
@@ -62,19 +73,20 @@ static struct event *new_event(struct disk *disk, const struct request *r, uint3
 	return event;
 }
 
-/* As many events as it takes for @size bytes; at least one. */
-static int add_events(struct disk *disk, struct request *r, uint64_t size)
+/* As many events as it takes for what is read; at least one.  False: no memory. */
+static bool add_events(struct request *r)
 {
+	uint64_t size = r->operation == DISK_READ ? r->size : 0;
 	struct event **at = &r->events;
 	uint64_t offset = 0;
 	int n = 0;
 
 	do {
 		uint32_t room = size - offset < DISK_CHUNK ? size - offset : DISK_CHUNK;
-		struct event *event = new_event(disk, r, room);
+		struct event *event = new_event(r->disk, r, room);
 
 		if (!event)
-			return -ENOMEM;
+			return false;
 		done_of(event)->offset = offset;
 		offset += room;
 		done_of(event)->last = offset == size;
@@ -82,35 +94,36 @@ static int add_events(struct disk *disk, struct request *r, uint64_t size)
 		*at = event;
 		at = &event->next;
 	} while (offset < size);
-	return n;
+	r->buffers = n;
+	return true;
 }
 
-static void prepare(struct io_uring_sqe *sqe, struct disk *disk, struct request *r,
-		    enum disk_operation operation, uint64_t offset, int buffers)
+static void prepare(struct io_uring_sqe *sqe, struct request *r)
 {
-	switch (operation) {
+	int fd = r->disk->fd;
+
+	switch (r->operation) {
 	case DISK_READ:
-		io_uring_prep_readv(sqe, disk->fd, r->iov, buffers, offset);
+		io_uring_prep_readv(sqe, fd, r->iov, r->buffers, r->offset);
 		break;
 	case DISK_WRITE:
-		io_uring_prep_write(sqe, disk->fd, r->written, r->size, offset);
+		io_uring_prep_write(sqe, fd, r->written, r->size, r->offset);
 		break;
 	case DISK_FLUSH:
-		io_uring_prep_fsync(sqe, disk->fd, IORING_FSYNC_DATASYNC);
+		io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
 		break;
 	case DISK_DISCARD:
-		io_uring_prep_fallocate(sqe, disk->fd,
-					FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-					offset, r->size);
+		io_uring_prep_fallocate(sqe, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					r->offset, r->size);
 		break;
 	case DISK_ZERO:
-		io_uring_prep_fallocate(sqe, disk->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
-					offset, r->size);
+		io_uring_prep_fallocate(sqe, fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+					r->offset, r->size);
 		break;
 	}
 	io_uring_sqe_set_data(sqe, r);
 	/* Only reading and writing return how much was done. */
-	if (operation != DISK_READ && operation != DISK_WRITE)
+	if (r->operation != DISK_READ && r->operation != DISK_WRITE)
 		r->size = 0;
 }
 
@@ -169,61 +182,35 @@ void disk_fail(struct disk *disk, uint32_t request, uint32_t generation, int err
 	inputs_post(event);
 }
 
-static int submit(struct disk *disk, const struct request *what, enum disk_operation operation,
-		  uint64_t offset)
+/* NULL: no memory. */
+static struct request *new_request(const struct request *what)
 {
-	uint64_t to_read = operation == DISK_READ ? what->size : 0;
-	struct io_uring_sqe *sqe;
-	struct request *r;
-	int buffers, err = -EAGAIN;
+	uint64_t to_read = what->operation == DISK_READ ? what->size : 0;
+	struct request *r = malloc(sizeof(*r) + (to_read / DISK_CHUNK + 1) * sizeof(r->iov[0]));
 
-	r = malloc(sizeof(*r) + (to_read / DISK_CHUNK + 1) * sizeof(r->iov[0]));
 	if (!r)
-		return -ENOMEM;
+		return NULL;
 	*r = *what;
-	buffers = add_events(disk, r, to_read);
-	if (buffers < 0) {
-		err = buffers;
-		goto free;
-	}
-	sqe = io_uring_get_sqe(&disk->ring);
-	if (!sqe)
-		goto free;
-	prepare(sqe, disk, r, operation, offset, buffers);
-	__atomic_add_fetch(&disk->under_way, 1, __ATOMIC_SEQ_CST);
-	while (io_uring_submit(&disk->ring) == -EINTR)
-		;
-	return 0;
-free:
+	if (add_events(r))
+		return r;
 	free_request(r);
-	return err;
+	return NULL;
 }
 
-void disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
-		 enum disk_operation operation, uint64_t offset, uint64_t size, void *data)
+static void end_request(struct request *r)
 {
-	const struct request r = {
-		.number = request,
-		.generation = generation,
-		.size = size,
-		.written = data,
-	};
-	int err;
+	struct disk *disk = r->disk;
 
-	if (disk->replayed) {
-		replay(disk, operation, offset, size, data);
-		return;
-	}
-	err = submit(disk, &r, operation, offset);
-	if (!err)
-		return;
-	free(data);
-	disk_fail(disk, request, generation, -err);
+	free(r->written);
+	free_request(r);
+	__atomic_sub_fetch(&disk->under_way, 1, __ATOMIC_SEQ_CST);
+	wait_wake();
 }
 
 /* An error is told in one event, without data. */
-static void complete(struct disk *disk, struct request *r, int result)
+static void complete(struct request *r, int result)
 {
+	unsigned int number = r->disk->tag & 0xff;
 	struct event *events = r->events;
 
 	if (result >= 0 && (uint64_t)result != r->size)
@@ -236,15 +223,78 @@ static void complete(struct disk *disk, struct request *r, int result)
 		done_of(events)->error = -result;
 		done_of(events)->last = 1;
 		r->events = rest;
-		info("disk %u: request failed: %s", disk->tag & 0xff, strerror(-result));
+		info("disk %u: request failed: %s", number, strerror(-result));
 	} else {
 		r->events = NULL;
 	}
 	inputs_post(events);
-	free(r->written);
-	free_request(r);
-	__atomic_sub_fetch(&disk->under_way, 1, __ATOMIC_SEQ_CST);
-	wait_wake();
+	end_request(r);
+}
+
+/* Either thread. */
+static void begin(struct request *r)
+{
+	struct disk *disk = r->disk;
+	struct io_uring_sqe *sqe;
+
+	pthread_mutex_lock(&disk->lock);
+	sqe = io_uring_get_sqe(&disk->ring);
+	if (sqe) {
+		prepare(sqe, r);
+		while (io_uring_submit(&disk->ring) == -EINTR)
+			;
+	}
+	pthread_mutex_unlock(&disk->lock);
+	if (!sqe)
+		complete(r, -EAGAIN);
+}
+
+static void let_go(struct held *held, bool send)
+{
+	struct request *r = (struct request *)held;
+
+	if (send)
+		begin(r);
+	else
+		end_request(r);
+}
+
+/* What other hosts can see.  Reading changes nothing there, and the guest waits for it. */
+static bool is_output(const struct request *r)
+{
+	return r->disk->shared && r->operation != DISK_READ;
+}
+
+void disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
+		 enum disk_operation operation, uint64_t offset, uint64_t size, void *data)
+{
+	const struct request what = {
+		.held = { .size = data ? size : 0, .let_go = let_go },
+		.disk = disk,
+		.number = request,
+		.generation = generation,
+		.operation = operation,
+		.offset = offset,
+		.size = size,
+		.written = data,
+	};
+	struct request *r;
+
+	if (disk->replayed) {
+		replay(disk, operation, offset, size, data);
+		return;
+	}
+	r = new_request(&what);
+	if (!r) {
+		free(data);
+		disk_fail(disk, request, generation, ENOMEM);
+		return;
+	}
+	__atomic_add_fetch(&disk->under_way, 1, __ATOMIC_SEQ_CST);
+	if (is_output(r) && hold_is_on())
+		hold_put(&r->held, hold_position());
+	else
+		begin(r);
 }
 
 static bool is_idle(void *data)
@@ -272,7 +322,7 @@ static void on_completed(void *owner)
 		int result = cqe->res;
 
 		io_uring_cqe_seen(&disk->ring, cqe);
-		complete(disk, r, result);
+		complete(r, result);
 	}
 }
 
@@ -316,6 +366,7 @@ int disk_open(struct disk *disk, const struct disk_option *option, struct loop *
 		.read_only = option->read_only,
 		.shared = option->shared,
 		.tag = tag,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.ring.ring_fd = -1,
 		.completed = {
 			.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),

@@ -6,11 +6,15 @@
  * Guest memory is never a target or a source of I/O: what is written was copied
  * before, and what is read arrives in events.  So it does not matter when exactly
  * the host reads or writes.
+ *
+ * What a protected guest writes to a disk that other hosts reach is an output: it waits
+ * in hold.h first.
  */
 #ifndef FTVMM_DISK_H
 #define FTVMM_DISK_H
 
 #include <liburing.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,8 +66,10 @@ struct disk_done {
  * @read_only: it cannot be written to
  * @shared: other hosts use it, too; a replay does not write to it
  * @tag: of the events
- * @under_way: requests that the host works on
- * @ring: filled by the vCPU's thread, emptied by the main loop
+ * @under_way: requests that the host works on, or is yet to be given
+ * @lock: for filling @ring
+ * @ring: filled by the vCPU's thread, and with what was held back by the main loop, which
+ *	empties it
  * @completed: an eventfd, in the main loop
  */
 struct disk {
@@ -74,6 +80,7 @@ struct disk {
 	bool shared;
 	uint32_t tag;
 	unsigned int under_way;
+	pthread_mutex_t lock;
 	struct io_uring ring;
 	struct watch completed;
 };

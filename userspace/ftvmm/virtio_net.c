@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hold.h"
 #include "message.h"
 #include "tap.h"
 #include "virtio_net.h"
@@ -19,6 +20,18 @@ enum { RECEIVE, TRANSMIT, QUEUES };
 #define SEND_MAX	(TAP_HEADER + 65536 + 64)
 
 static_assert(sizeof(struct virtio_net_hdr_v1) == TAP_HEADER, "as the tap device has it");
+
+/**
+ * struct packet - one that waits until it may leave
+ * @held: the first member
+ * @net: the device
+ * @data: with its header; @held has the size
+ */
+struct packet {
+	struct held held;
+	struct virtio_net *net;
+	uint8_t data[];
+};
 
 /* The next packet of those that wait; false if they make no sense. */
 static bool next_packet(const struct virtio_net_state *s, const uint8_t **packet, uint16_t *size)
@@ -119,27 +132,56 @@ static bool post(void *owner)
 	return true;
 }
 
-/* Copied out at once.  If the host has no room for it, it is lost, as on a wire. */
-static void send(struct virtio_net *net, const struct chain *chain)
+/* If the host has no room for it, it is lost, as on a wire. */
+static void send_bytes(struct virtio_net *net, const uint8_t *packet, size_t size)
+{
+	if (write(net->tap, packet, size) < 0 && errno == EBADFD)
+		info("%s: the tap device is gone", net->label);
+}
+
+static void let_go(struct held *held, bool send)
+{
+	struct packet *packet = (struct packet *)held;
+
+	if (send)
+		send_bytes(packet->net, packet->data, held->size);
+	free(packet);
+}
+
+/* If there is no memory it is lost, too. */
+static void hold_packet(struct virtio_net *net, const struct chain *chain, uint64_t position)
+{
+	struct packet *packet = malloc(sizeof(*packet) + chain->read_size);
+
+	if (!packet)
+		return;
+	packet->net = net;
+	packet->held.let_go = let_go;
+	packet->held.size = chain_read(chain, 0, packet->data, chain->read_size);
+	hold_put(&packet->held, position);
+}
+
+static void send_now(struct virtio_net *net, const struct chain *chain)
 {
 	static uint8_t packet[SEND_MAX];
-	size_t size;
 
-	if (net->tap < 0)
-		return;
-	size = chain_read(chain, 0, packet, sizeof(packet));
-	if (size > TAP_HEADER && chain->read_size <= sizeof(packet) &&
-	    write(net->tap, packet, size) < 0 && errno == EBADFD)
-		info("%s: the tap device is gone", net->label);
+	send_bytes(net, packet, chain_read(chain, 0, packet, sizeof(packet)));
 }
 
 static void transmit(struct virtio_net *net)
 {
 	struct virtqueue *q = &net->virtio.queue[TRANSMIT];
+	bool held = net->tap >= 0 && hold_is_on();
+	uint64_t position = held ? hold_position() : 0;
 	struct chain chain;
 
 	while (virtqueue_pop(q, &chain)) {
-		send(net, &chain);
+		bool is_packet = chain.read_size > TAP_HEADER && chain.read_size <= SEND_MAX;
+
+		if (is_packet && held)
+			hold_packet(net, &chain, position);
+		else if (is_packet && net->tap >= 0)
+			send_now(net, &chain);
 		virtqueue_push(q, chain.head, 0);
 	}
 	virtqueue_want_notification(q, true);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Disk requests under way, and the end of them.  Needs io_uring.  Built with ASan and
- * UBSan; prints KTAP.
+ * Disk requests under way, the end of them, and those that are held.  Needs io_uring.  Built
+ * with ASan and UBSan; prints KTAP.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../disk.h"
+#include "../hold.h"
 #include "../inputs.h"
 #include "../../lib/tests/test.h"
 
@@ -132,10 +133,101 @@ static void fails_by_an_event(void)
 	       failure.error == EIO && failure.last);
 }
 
+static uint64_t position(void *data)
+{
+	return *(uint64_t *)data;
+}
+
+static char read_byte;
+
+static void keep_byte(void *device, const void *data, uint32_t size)
+{
+	const struct disk_done *done = data;
+
+	count(device, data, sizeof(*done));
+	if (size > sizeof(*done))
+		read_byte = done->data[0];
+}
+
+static void submit_write(uint32_t number, char byte)
+{
+	char *data = malloc(DISK_SECTOR);
+
+	memset(data, byte, DISK_SECTOR);
+	disk_submit(&disk, number, 0, DISK_WRITE, 0, DISK_SECTOR, data);
+}
+
+/* Reads at once, whatever is held. */
+static char first_byte(void)
+{
+	int before = completed;
+
+	read_byte = -1;
+	disk_submit(&disk, 255, 0, DISK_READ, 0, DISK_SECTOR, NULL);
+	while (completed == before)
+		inputs_apply();
+	return read_byte;
+}
+
+static void shared_writes_are_held(void)
+{
+	static uint64_t here = 3;
+
+	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep_byte, NULL);
+	disk.shared = true;
+	hold_begin(position, &here);
+	submit_write(0, 'a');
+	disk_submit(&disk, 1, 0, DISK_FLUSH, 0, 0, NULL);
+	EXPECT(first_byte() == 0);
+	EXPECT(disk.under_way == 2 && completed == 1);
+	hold_release(2);
+	EXPECT(first_byte() == 0 && disk.under_way == 2);
+	hold_release(3);
+	disk_drain(&disk);
+	inputs_apply();
+	EXPECT(completed == 4);
+	EXPECT(first_byte() == 'a');
+	hold_release_all();
+}
+
+static void own_writes_are_not_held(void)
+{
+	static uint64_t here = 3;
+
+	hold_begin(position, &here);
+	submit_write(0, 'b');
+	disk_drain(&disk);
+	inputs_apply();
+	EXPECT(completed == 1);
+	hold_release_all();
+}
+
+/* Nothing is written, nothing is told, and nobody waits for it. */
+static void a_loser_writes_nothing(void)
+{
+	static uint64_t here = 3;
+
+	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep_byte, NULL);
+	disk.shared = true;
+	hold_begin(position, &here);
+	submit_write(0, 'c');
+	hold_drop();
+	submit_write(1, 'd');
+	disk_drain(&disk);
+	inputs_apply();
+	EXPECT(!completed);
+	EXPECT(first_byte() == 0);
+	hold_begin(position, &here);
+	hold_release_all();
+}
+
 static const struct test tests[] = {
 	TEST(fails_by_an_event),
 	TEST(drains),
 	TEST(drains_nothing),
+	TEST(shared_writes_are_held),
+	TEST(own_writes_are_not_held),
+	TEST(a_loser_writes_nothing),
 };
 
 int main(int argc, char **argv)
