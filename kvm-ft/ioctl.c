@@ -53,6 +53,18 @@ static struct kvm_ft_end *loopback_end(struct kvm_ft_session *s, int fd)
 	return end;
 }
 
+static struct kvm_ft_end *log_end_of(struct kvm_ft_session *s, const struct kvm_ft_log *log)
+{
+	switch (log->type) {
+	case KVM_FT_LOG_FILE:
+		return file_end(log->fd);
+	case KVM_FT_LOG_LOOPBACK:
+		return loopback_end(s, log->fd);
+	default:
+		return kvm_ft_transport_connect(log->type, log->fd, log->generation);
+	}
+}
+
 static long set_log(struct kvm_ft_session *s, void __user *arg)
 {
 	struct kvm_ft_end *end;
@@ -60,14 +72,16 @@ static long set_log(struct kvm_ft_session *s, void __user *arg)
 
 	if (copy_from_user(&log, arg, sizeof(log)))
 		return -EFAULT;
-	if (log.flags || log.type > KVM_FT_LOG_LOOPBACK || log.pad1 || log.pad)
+	if (log.flags || log.type >= KVM_FT_LOG_TYPES || log.pad1 ||
+	    (log.generation && log.type < KVM_FT_LOG_TCP))
 		return -EINVAL;
 	if (s->state != KVM_FT_STATE_NEW)
 		return -EBUSY;
-	end = log.type == KVM_FT_LOG_FILE ? file_end(log.fd) : loopback_end(s, log.fd);
+	end = log_end_of(s, &log);
 	if (IS_ERR(end))
 		return PTR_ERR(end);
 	kvm_ft_log_release(s);
+	end->link = &s->link;
 	s->log = end;
 	return 0;
 }
@@ -304,8 +318,16 @@ static int replay_value(struct kvm_ft_session *s, struct kvm_ft_data *data, void
 		kvm_ft_diverged(s);
 		return -EILSEQ;
 	}
-	err = put_data(data, next, arg);
+	err = arg ? put_data(data, next, arg) : 0;
 	return err ?: kvm_ft_async(s, &e);
+}
+
+static int record_output(struct kvm_ft_session *s, const struct kvm_ft_data *nothing)
+{
+	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_VALUE };
+	int err = record_data(s, &e, nothing);
+
+	return err ?: kvm_ft_log_flush(s, true);
 }
 
 static long value(struct kvm_ft_session *s, void __user *arg)
@@ -355,6 +377,16 @@ static int finish_recording(struct kvm_ft_session *s)
 	return kvm_ft_log_close(s);
 }
 
+/* Neither recorded nor replayed any more: the guest is KVM's. */
+static void let_go(struct kvm_ft_session *s)
+{
+	kvm_ft_log_release(s);
+	kvm_ft_hooks_put(s);
+	if (test_and_clear_bit(KVM_FT_PENDING_TIMER, &s->pending))
+		kvm_ft_kvm_return_timer(s);
+	kvm_ft_counter_release(s);
+}
+
 static long stop(struct kvm_ft_session *s)
 {
 	int err = 0;
@@ -368,12 +400,50 @@ static long stop(struct kvm_ft_session *s)
 	if (kvm_ft_is_active(s))
 		kvm_ft_set_state(s, KVM_FT_STATE_STOPPED);
 	s->stopping = false;
-	kvm_ft_log_release(s);
-	kvm_ft_hooks_put(s);
-	if (test_and_clear_bit(KVM_FT_PENDING_TIMER, &s->pending))
-		kvm_ft_kvm_return_timer(s);
-	kvm_ft_counter_release(s);
+	let_go(s);
 	return err;
+}
+
+/* The entry is a value of no bytes: a place that both sides come to by themselves. */
+static long output(struct kvm_ft_session *s, void __user *arg)
+{
+	struct kvm_ft_output output;
+	struct kvm_ft_data nothing = {};
+	int err;
+
+	if (copy_from_user(&output, arg, sizeof(output)))
+		return -EFAULT;
+	if (output.pad1 || memchr_inv(output.pad, 0, sizeof(output.pad)))
+		return -EINVAL;
+	if (!kvm_ft_is_active(s))
+		return -EINVAL;
+	nothing.tag = output.tag;
+	if (s->state == KVM_FT_STATE_REPLAYING)
+		err = replay_value(s, &nothing, NULL);
+	else
+		err = record_output(s, &nothing);
+	output.position = s->log_pos;
+	if (!err && copy_to_user(arg, &output, sizeof(output)))
+		return -EFAULT;
+	return err;
+}
+
+static long promote(struct kvm_ft_session *s, void __user *arg)
+{
+	struct kvm_ft_promote promote = {};
+
+	if (s->state == KVM_FT_STATE_DIVERGED || s->state == KVM_FT_STATE_FAILED)
+		return -EPERM;
+	if (s->state != KVM_FT_STATE_REPLAYING)
+		return -EINVAL;
+	if (s->log_end == KVM_FT_END_NONE || s->replayer.have)
+		return -EBUSY;
+	promote.guest_tsc = kvm_ft_link_clock(s);
+	if (copy_to_user(arg, &promote, sizeof(promote)))
+		return -EFAULT;
+	kvm_ft_set_state(s, KVM_FT_STATE_STOPPED);
+	let_go(s);
+	return 0;
 }
 
 static long status(struct kvm_ft_session *s, void __user *arg)
@@ -411,6 +481,10 @@ static long locked_ioctl(struct kvm_ft_session *s, unsigned int cmd, void __user
 		return event(s, arg);
 	case KVM_FT_VALUE:
 		return value(s, arg);
+	case KVM_FT_OUTPUT:
+		return output(s, arg);
+	case KVM_FT_PROMOTE:
+		return promote(s, arg);
 	case KVM_FT_STOP:
 		return stop(s);
 	default:

@@ -273,6 +273,6 @@ int kvm_ft_log_next_block(struct kvm_ft_session *s, bool wait)
 void kvm_ft_log_release(struct kvm_ft_session *s)
 {
 	if (s->log)
-		s->log->ops->release(s->log);
+		kvm_ft_transport_release(s->log);
 	s->log = NULL;
 }

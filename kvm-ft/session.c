@@ -75,6 +75,12 @@ static int log_entry(struct kvm_ft_session *s, struct kvm_ft_entry *e)
 	}
 }
 
+static bool is_tsc(unsigned int kind)
+{
+	return kind == KVM_FT_KIND_RDTSC || kind == KVM_FT_KIND_RDTSCP ||
+	       kind == KVM_FT_KIND_MSR_TSC;
+}
+
 int kvm_ft_sync(struct kvm_ft_session *s, unsigned int kind, u64 *value)
 {
 	struct kvm_ft_entry e;
@@ -85,6 +91,8 @@ int kvm_ft_sync(struct kvm_ft_session *s, unsigned int kind, u64 *value)
 		e.value = *value;
 	err = log_entry(s, &e);
 	*value = e.value;
+	if (!err && is_tsc(kind))
+		s->guest_tsc = max(s->guest_tsc, e.value);
 	return err;
 }
 
@@ -122,6 +130,7 @@ static void session_free(struct kvm_ft_session *s)
 	kvm_ft_counter_release(s);
 	kvm_ft_entry_release(s);
 	kvm_ft_log_release(s);
+	kvm_ft_link_release(&s->link);
 	if (s->vcpu_file)
 		fput(s->vcpu_file);
 	if (s->vm)
@@ -152,8 +161,32 @@ static void session_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "kvm-ft-session:\t%u\n", s->id);
 }
 
+static int session_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct kvm_ft_session *s = file->private_data;
+
+	return kvm_ft_link_mmap(&s->link, vma);
+}
+
+static __poll_t session_poll(struct file *file, poll_table *table)
+{
+	struct kvm_ft_session *s = file->private_data;
+
+	return kvm_ft_link_poll(&s->link, file, table);
+}
+
+static ssize_t session_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
+{
+	struct kvm_ft_session *s = file->private_data;
+
+	return kvm_ft_link_read(&s->link, buf, size);
+}
+
 static const struct file_operations session_fops = {
 	.owner = THIS_MODULE,
+	.mmap = session_mmap,
+	.poll = session_poll,
+	.read = session_read,
 	.show_fdinfo = session_show_fdinfo,
 	.unlocked_ioctl = kvm_ft_session_ioctl,
 	.release = session_release,
@@ -201,14 +234,20 @@ static struct kvm_ft_session *session_alloc(void)
 	if (!s)
 		return NULL;
 	s->block = __vmalloc(KVM_FT_BLOCK_MAX, GFP_KERNEL_ACCOUNT);
-	if (!s->block) {
-		kvfree(s);
-		return NULL;
-	}
+	if (!s->block)
+		goto free_session;
+	if (kvm_ft_link_init(&s->link))
+		goto free_block;
 	mutex_init(&s->lock);
 	init_waitqueue_head(&s->wait);
 	kvm_ft_entry_init(s);
 	return s;
+
+free_block:
+	vfree(s->block);
+free_session:
+	kvfree(s);
+	return NULL;
 }
 
 /**

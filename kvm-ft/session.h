@@ -20,6 +20,7 @@
 #include <linux/wait.h>
 
 #include "arch/x86/x86.h"
+#include "commit.h"
 #include "replay/engine.h"
 
 struct kvm_ft_end;
@@ -97,6 +98,8 @@ struct kvm_ft_ram {
  * @log: our end of the log's transport; NULL before KVM_FT_SET_LOG and at the end
  * @log_pos: bytes of the log stored or consumed
  * @log_end: KVM_FT_END_* (replay)
+ * @link: what is known of the other host; see commit.h
+ * @guest_tsc: the greatest that the guest has read of its TSC (replay)
  * @block: %KVM_FT_BLOCK_MAX bytes
  * @block_len: bytes in @block that were loaded (replay)
  * @unstored: bytes of a finished block in @block that wait to be stored (record)
@@ -134,6 +137,8 @@ struct kvm_ft_session {
 	struct kvm_ft_end *log;
 	u64 log_pos;
 	u32 log_end;
+	struct kvm_ft_link link;
+	u64 guest_tsc;
 	u8 *block;
 	size_t block_len;
 	size_t unstored;

@@ -145,6 +145,56 @@ static ssize_t lag_bytes_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_ADMIN_RO(lag_bytes);
 
+static const char * const link_names[] = {
+	[KVM_FT_LINK_NONE]	= "none",
+	[KVM_FT_LINK_OPENING]	= "opening",
+	[KVM_FT_LINK_UP]	= "up",
+	[KVM_FT_LINK_LOST]	= "lost",
+	[KVM_FT_LINK_CLOSED]	= "closed",
+};
+
+static ssize_t link_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct kvm_ft_session *s = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%s\n", link_names[READ_ONCE(s->link.page->state)]);
+}
+static DEVICE_ATTR_RO(link);
+
+static ssize_t committed_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct kvm_ft_session *s = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(s->link.page->committed));
+}
+static DEVICE_ATTR_ADMIN_RO(committed_bytes);
+
+static ssize_t replayed_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct kvm_ft_session *s = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(s->link.page->replayed));
+}
+static DEVICE_ATTR_ADMIN_RO(replayed_bytes);
+
+static ssize_t lag_ms_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct kvm_ft_session *s = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%llu\n", div_u64(READ_ONCE(s->link.page->lag_ns),
+						 NSEC_PER_MSEC));
+}
+static DEVICE_ATTR_RO(lag_ms);
+
+static ssize_t held_ms_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct kvm_ft_session *s = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%llu\n", div_u64(READ_ONCE(s->link.page->held_ns),
+						 NSEC_PER_MSEC));
+}
+static DEVICE_ATTR_RO(held_ms);
+
 static struct attribute *session_attrs[] = {
 	&dev_attr_name.attr,
 	&dev_attr_state.attr,
@@ -154,6 +204,11 @@ static struct attribute *session_attrs[] = {
 	&dev_attr_progress.attr,
 	&dev_attr_log_bytes.attr,
 	&dev_attr_lag_bytes.attr,
+	&dev_attr_link.attr,
+	&dev_attr_committed_bytes.attr,
+	&dev_attr_replayed_bytes.attr,
+	&dev_attr_lag_ms.attr,
+	&dev_attr_held_ms.attr,
 	NULL
 };
 

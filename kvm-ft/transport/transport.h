@@ -16,10 +16,13 @@
 
 struct file;
 struct kvm_ft_end;
+struct kvm_ft_link;
+struct module;
 
 /**
  * struct kvm_ft_transport_ops - one sort of transport
  * @name: for people
+ * @owner: the module that an end holds; NULL for those that are part of kvm-ft
  * @live: blocks are waited for: the recorder hands them over before they are
  *	full, and says how far it has come (progress marks)
  * @open: at KVM_FT_START; @write: to record; returns 0, or -EBADF if the end
@@ -41,6 +44,7 @@ struct kvm_ft_end;
  */
 struct kvm_ft_transport_ops {
 	const char *name;
+	struct module *owner;
 	bool live;
 	int (*open)(struct kvm_ft_end *end, bool write);
 	int (*store)(struct kvm_ft_end *end, u64 offset, const u8 *buf, size_t len, bool wait);
@@ -53,10 +57,54 @@ struct kvm_ft_transport_ops {
 /**
  * struct kvm_ft_end - a session's end of a transport; embedded in its own
  * @ops: what it can do
+ * @link: what a transport between hosts tells the session, and asks it (commit.h);
+ *	set by the session before @ops->open, NULL on other transports
  */
 struct kvm_ft_end {
 	const struct kvm_ft_transport_ops *ops;
+	struct kvm_ft_link *link;
 };
+
+/**
+ * struct kvm_ft_transport - a transport between hosts, a module of its own
+ * @type: KVM_FT_LOG_*
+ * @owner: the module
+ * @connect: makes an end of a descriptor that user space has connected; the
+ *	generation is that of KVM_FT_SET_LOG.  Process context, may sleep
+ */
+struct kvm_ft_transport {
+	u32 type;
+	struct module *owner;
+	struct kvm_ft_end *(*connect)(int fd, u64 generation);
+};
+
+/**
+ * kvm_ft_transport_register() - offer a transport to KVM_FT_SET_LOG
+ * @transport: must stay until it is unregistered, which its ends prevent: each
+ *	holds a reference of the module
+ *
+ * Process context.
+ *
+ * Return: 0; -EBUSY if there is one already, -EINVAL for an unknown type.
+ */
+int kvm_ft_transport_register(const struct kvm_ft_transport *transport);
+void kvm_ft_transport_unregister(const struct kvm_ft_transport *transport);
+
+/**
+ * kvm_ft_transport_connect() - make an end of a registered transport
+ * @type: below KVM_FT_LOG_TYPES
+ * @fd: the descriptor
+ * @generation: of the protection
+ *
+ * Process context.  Has the transport's module loaded, if it can be found.
+ *
+ * Return: the end, or an ERR_PTR(): -EPROTONOSUPPORT if there is no such transport,
+ * or its own error.
+ */
+struct kvm_ft_end *kvm_ft_transport_connect(u32 type, int fd, u64 generation);
+
+/* Releases the end, and the module of its transport. */
+void kvm_ft_transport_release(struct kvm_ft_end *end);
 
 /**
  * kvm_ft_file_end() - a log in a regular file

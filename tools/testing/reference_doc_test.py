@@ -108,10 +108,12 @@ class Sysfs(unittest.TestCase):
 
     def test_parameters(self):
         for path in (TOP / "kvm-ft").rglob("*.c"):
-            for name in re.findall(r"^module_param\((\w+),", path.read_text(encoding="utf-8"),
-                                   re.MULTILINE):
+            module = "kvm_ft_tcp" if path.name == "tcp.c" else "kvm_ft"
+            for name in re.findall(r"^module_param(?:_string)?\((\w+),",
+                                   path.read_text(encoding="utf-8"), re.MULTILINE):
                 with self.subTest(name):
-                    self.assertTrue(re.search(rf"(?m)^What:\s+/sys/module/kvm_ft/parameters/{name}$", ABI),
+                    self.assertTrue(re.search(rf"(?m)^What:\s+/sys/module/{module}/parameters/{name}$",
+                                              ABI),
                                 "not described")
 
 

@@ -84,23 +84,26 @@ struct kvm_ft_create {
 /* kvm_ft_log.type */
 #define KVM_FT_LOG_FILE		0
 #define KVM_FT_LOG_LOOPBACK	1
+#define KVM_FT_LOG_TCP		2
+#define KVM_FT_LOG_TYPES	3
 
 /**
  * struct kvm_ft_log - argument of KVM_FT_SET_LOG
  * @fd: FILE: a regular file, open for writing (record) or reading (replay); the
  *	log begins at its beginning.  LOOPBACK: -1 to record; the recording
- *	session's descriptor to replay
+ *	session's descriptor to replay.  TCP: a connected socket
  * @flags: 0
  * @type: KVM_FT_LOG_*
  * @pad1: 0
- * @pad: 0
+ * @generation: TCP: number of this protection of the guest, the same on both
+ *	sides; what comes from another one is not accepted.  Otherwise 0
  */
 struct kvm_ft_log {
 	__s32 fd;
 	__u32 flags;
 	__u32 type;
 	__u32 pad1;
-	__u64 pad;
+	__u64 generation;
 };
 
 /*
@@ -119,8 +122,22 @@ struct kvm_ft_log {
  * handed over, KVM_FT_EXIT_END; kvm_ft_status.log_end says whether that was all.
  * When the replaying session ends, the recording fails with EPIPE.
  *
+ * A TCP log goes from a primary to a secondary on another host while it is
+ * recorded.  User space has connected the socket, nothing of it may be left to
+ * read but what the other session sends; from here on it is the kernel's, and
+ * the descriptor may be closed.  It has to be bound (SO_BINDTODEVICE) to the
+ * interface that the parameter log_interface of kvm-ft-tcp names.  Both sides
+ * send heartbeats from START on.  The link is lost when the other side closes,
+ * says something that makes no sense, or is silent for failure_timeout_ms: then
+ * the recording fails with EPIPE when it next stores something, and the replay
+ * comes to the end of what was received, KVM_FT_EXIT_END.  See struct
+ * kvm_ft_link_page for how to learn of it at once, and Documentation/wire-protocol.rst
+ * for what goes over the wire.
+ *
  * Errors: EBADF, EINVAL (not a regular file, or not a session that records to a
- * loop-back), EBUSY (the session is started; the other one is in an ioctl, or
+ * loop-back), ENOTSOCK, ENOTCONN, EPROTOTYPE (not a connected TCP socket), ENODEV
+ * (it is not bound to the interface for logs), EPROTONOSUPPORT (kvm-ft-tcp is not
+ * loaded), EBUSY (the session is started; the other one is in an ioctl, or
  * already has somebody who replays it), ENOMEM.
  */
 #define KVM_FT_SET_LOG		_IOW(KVM_FT_IOC, 0x10, struct kvm_ft_log)
@@ -385,5 +402,105 @@ struct kvm_ft_status {
 
 /* KVM_FT_STATUS (on a session; struct kvm_ft_status, written) */
 #define KVM_FT_STATUS		_IOR(KVM_FT_IOC, 0x17, struct kvm_ft_status)
+
+/**
+ * struct kvm_ft_output - argument of KVM_FT_OUTPUT
+ * @tag: the VMM's own numbering
+ * @pad1: 0
+ * @position: out: bytes of the log up to and with the output's entry
+ * @pad: 0
+ */
+struct kvm_ft_output {
+	__u32 tag;
+	__u32 pad1;
+	__u64 position;
+	__u64 pad[2];
+};
+
+/*
+ * KVM_FT_OUTPUT (on a session; struct kvm_ft_output)
+ *
+ * The guest sends something to the world: a packet, a write to a disk that
+ * both hosts use.  Called after KVM_FT_EXIT_KVM, by both sides at the same point.
+ *
+ * Record: logs an entry, and hands the log over up to it.  The VMM keeps the output
+ * back until kvm_ft_link_page.committed has come to @position: then the
+ * secondary, should it take over, comes to this output by itself.  The guest may run
+ * on meanwhile.  Waits for room in the log.
+ *
+ * Replay: the entry has to be there, with the same tag; @position is that of the
+ * block that has it.  Nobody must see the output.
+ *
+ * Errors: EINVAL, EFAULT, EIO, EILSEQ and ENODATA as with KVM_FT_VALUE; EINTR (a signal
+ * came while it waited, the entry may have been logged: the next KVM_FT_OUTPUT's
+ * position covers it); EPIPE (record: the link is lost, and the session has failed).
+ */
+#define KVM_FT_OUTPUT		_IOWR(KVM_FT_IOC, 0x18, struct kvm_ft_output)
+
+/* kvm_ft_link_page.state */
+#define KVM_FT_LINK_NONE	0	/* a log that does not go to another host */
+#define KVM_FT_LINK_OPENING	1	/* nothing was heard from the other side yet */
+#define KVM_FT_LINK_UP		2
+#define KVM_FT_LINK_LOST	3	/* see @error; it does not come back */
+#define KVM_FT_LINK_CLOSED	4	/* the recording was stopped with KVM_FT_STOP */
+
+/**
+ * struct kvm_ft_link_page - what is known of the other host; mapped, read-only
+ * @state: KVM_FT_LINK_*
+ * @error: with LOST, why: ETIMEDOUT (silence), ECONNRESET (it closed), EPROTO (it
+ *	sent what makes no sense), EPROTONOSUPPORT (another version), ESTALE
+ *	(another generation), or an error of the network
+ * @committed: record: bytes of the log that the other side has received; replay:
+ *	that we have
+ * @replayed: bytes of the log that were replayed, as far as this side knows
+ * @lag_ns: record: how long ago that was recorded of which it is not known that it
+ *	was replayed; nanoseconds, 0 if there is none
+ * @held_ns: record: how long the guest was held, ever, because the log had no room
+ *	or the lag was too great
+ * @heard_ns: when the other side was heard last, CLOCK_MONOTONIC
+ *
+ * mmap() of a session's descriptor: one page at offset 0, PROT_READ, MAP_SHARED.
+ * Each field is written at once, several are not.
+ *
+ * A session's descriptor can be polled: EPOLLIN when @committed has changed since it was
+ * last read(), EPOLLHUP when the link is lost or closed.  read() gives
+ * @committed, eight bytes, and never waits.
+ */
+struct kvm_ft_link_page {
+	__u32 state;
+	__u32 error;
+	__u64 committed;
+	__u64 replayed;
+	__u64 lag_ns;
+	__u64 held_ns;
+	__u64 heard_ns;
+};
+
+/**
+ * struct kvm_ft_promote - result of KVM_FT_PROMOTE
+ * @guest_tsc: what the guest's TSC is to go on with
+ * @pad: 0
+ */
+struct kvm_ft_promote {
+	__u64 guest_tsc;
+	__u64 pad[3];
+};
+
+/*
+ * KVM_FT_PROMOTE (on a session; struct kvm_ft_promote, written)
+ *
+ * The replayed guest goes live: its session ends as with KVM_FT_STOP.  Only where
+ * the log ends, KVM_FT_EXIT_END, and never after a divergence.  Whoever calls it
+ * has made sure that the primary does not run any more.
+ *
+ * The guest's clocks are then the VMM's to set: the TSC to @guest_tsc, which is
+ * where the primary's would be by now and never less than what the guest has read
+ * (KVM_VCPU_TSC_OFFSET), and after it the TSC deadline or the local APIC, as they
+ * are, for KVM to start their timers with it.
+ *
+ * Errors: EINVAL (not replaying), EBUSY (the log has not ended, or not been replayed
+ * to its end), EPERM (diverged or failed), EFAULT.
+ */
+#define KVM_FT_PROMOTE		_IOR(KVM_FT_IOC, 0x19, struct kvm_ft_promote)
 
 #endif /* _UAPI_LINUX_KVM_FT_H */

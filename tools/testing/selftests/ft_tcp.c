@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A guest is replayed while it is recorded, over TCP: both end in the same state, and
+ * outputs are committed.  When the recorder dies the replayed guest goes live
+ * where the log ends.  What is no peer, a wrong one, or a silent one, ends the link
+ * and nothing else.
+ *
+ * lab-module: kvm-ft-lab-pmu
+ * lab-module: kvm-ft
+ * lab-module: kvm-ft-tcp
+ * lab-paging: nested strict
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "pair.h"
+
+#define INTERFACE	"lo"
+#define GENERATION	7
+
+static void set_parameter(const char *name, const char *value)
+{
+	char path[96];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/module/kvm_ft_tcp/parameters/%s", name);
+	f = fopen(path, "w");
+	if (!f || fprintf(f, "%s\n", value) < 0 || fclose(f))
+		err(1, "%s", path);
+}
+
+static void loopback_up(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { .ifr_name = INTERFACE };
+
+	if (ioctl(fd, SIOCGIFFLAGS, &request))
+		err(1, "SIOCGIFFLAGS");
+	request.ifr_flags |= IFF_UP;
+	if (ioctl(fd, SIOCSIFFLAGS, &request))
+		err(1, "SIOCSIFFLAGS");
+	close(fd);
+}
+
+static int tcp_socket(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		err(1, "socket");
+	return fd;
+}
+
+static void bind_to_interface(int fd)
+{
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, INTERFACE, sizeof(INTERFACE)))
+		err(1, "SO_BINDTODEVICE");
+}
+
+/* Two ends of a connection; @bound: to the interface for logs. */
+static void connection(int fds[2], int bound)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t size = sizeof(address);
+	int listener = tcp_socket();
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fds[0] = tcp_socket();
+	if (bound)
+		bind_to_interface(fds[0]);
+	if (bind(listener, (void *)&address, size) || listen(listener, 1) ||
+	    getsockname(listener, (void *)&address, &size) ||
+	    connect(fds[0], (void *)&address, size))
+		err(1, "connecting to ourselves");
+	fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fds[1] < 0)
+		err(1, "accept");
+	if (bound)
+		bind_to_interface(fds[1]);
+	close(listener);
+}
+
+static int try_set_log(int session, int fd, uint64_t generation)
+{
+	struct kvm_ft_log log = { .fd = fd, .type = KVM_FT_LOG_TCP, .generation = generation };
+
+	return ioctl(session, KVM_FT_SET_LOG, &log) ? errno : 0;
+}
+
+static const struct kvm_ft_link_page *map_page(int session)
+{
+	void *page = mmap(NULL, getpagesize(), PROT_READ, MAP_SHARED, session, 0);
+
+	if (page == MAP_FAILED)
+		err(1, "mmap of a session");
+	return page;
+}
+
+FIXTURE(tcp) {
+	struct side record;
+	struct side replay;
+	const struct kvm_ft_link_page *source;
+	const struct kvm_ft_link_page *sink;
+	int fds[2];
+};
+
+FIXTURE_SETUP(tcp)
+{
+	pair_set_up();
+	loopback_up();
+	set_parameter("log_interface", INTERFACE);
+	self->record.role = KVM_FT_RECORD;
+	self->replay.role = KVM_FT_REPLAY;
+	side_create(&self->record);
+	side_create(&self->replay);
+	self->source = map_page(self->record.session);
+	self->sink = map_page(self->replay.session);
+	connection(self->fds, 1);
+}
+
+FIXTURE_TEARDOWN(tcp)
+{
+	munmap((void *)self->source, getpagesize());
+	munmap((void *)self->sink, getpagesize());
+	side_destroy(&self->record);
+	side_destroy(&self->replay);
+	set_parameter("failure_timeout_ms", "1000");
+	set_parameter("log_interface", "");
+	pair_tear_down();
+}
+
+static void set_log(int session, int fd)
+{
+	errno = try_set_log(session, fd, GENERATION);
+	if (errno)
+		err(1, "KVM_FT_SET_LOG");
+	/* It is the kernel's now. */
+	close(fd);
+}
+
+static uint32_t state(const struct kvm_ft_link_page *page)
+{
+	return __atomic_load_n(&page->state, __ATOMIC_ACQUIRE);
+}
+
+/* Until the session's link has ended. */
+static void wait_for_end(int session)
+{
+	struct pollfd p = { .fd = session };
+
+	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+}
+
+TEST_F(tcp, both_end_in_the_same_state)
+{
+	struct side *record = &self->record, *replay = &self->replay;
+
+	set_log(self->record.session, self->fds[0]);
+	set_log(self->replay.session, self->fds[1]);
+	EXPECT_EQ(KVM_FT_LINK_NONE, state(self->source));
+	side_load_worker(&record->g);
+	side_load_worker(&replay->g);
+	side_run(record);
+	side_run(replay);
+	side_send_events(record, EVENTS);
+	pthread_join(record->thread, NULL);
+	pthread_join(replay->thread, NULL);
+
+	EXPECT_EQ(KVM_FT_STATE_STOPPED, record->status.state)
+		TH_LOG("%s", record->status.what);
+	EXPECT_EQ(KVM_FT_STATE_STOPPED, replay->status.state)
+		TH_LOG("%s", replay->status.what);
+	EXPECT_EQ(KVM_FT_EXIT_END, replay->exit);
+	EXPECT_EQ(KVM_FT_END_COMPLETE, replay->status.log_end);
+	EXPECT_EQ(EVENTS, replay->events);
+	EXPECT_STREQ("", pair_difference(record, replay));
+	EXPECT_LE(INTERRUPTS, (int)guest_regs(&record->g).r12);
+	/* KVM_FT_STOP has waited until the other side had it all. */
+	EXPECT_EQ(KVM_FT_LINK_CLOSED, state(self->source));
+	EXPECT_EQ(KVM_FT_LINK_CLOSED, state(self->sink));
+	EXPECT_EQ(record->status.bytes, self->source->committed);
+	EXPECT_EQ(0, self->source->error);
+}
+
+/*
+ * An output's position is committed, and who polls learns of it.  Both guests stand at their
+ * first instruction.
+ */
+TEST_F(tcp, outputs_are_committed)
+{
+	struct pollfd p = { .fd = self->record.session, .events = POLLIN };
+	struct side *record = &self->record, *replay = &self->replay;
+	struct kvm_ft_output output = { .tag = 3 };
+	struct kvm_ft_status st;
+	uint64_t committed, position;
+
+	set_log(self->record.session, self->fds[0]);
+	set_log(self->replay.session, self->fds[1]);
+	side_load_worker(&record->g);
+	side_load_worker(&replay->g);
+	side_start(record);
+	side_start(replay);
+	ASSERT_EQ(0, ioctl(record->session, KVM_FT_OUTPUT, &output));
+	position = output.position;
+	do {
+		ASSERT_EQ(1, poll(&p, 1, -1));
+		ASSERT_EQ((ssize_t)sizeof(committed),
+			  read(record->session, &committed, sizeof(committed)));
+	} while (committed < position);
+	EXPECT_EQ(committed, self->source->committed);
+	EXPECT_EQ(0, poll(&p, 1, 0));
+
+	ASSERT_EQ(0, ioctl(replay->session, KVM_FT_OUTPUT, &output));
+	EXPECT_EQ(position, output.position);
+	output.tag = 4;
+	ASSERT_EQ(0, ioctl(record->session, KVM_FT_OUTPUT, &output));
+	EXPECT_LT(position, output.position);
+	/* Another output than the primary's. */
+	output.tag = 5;
+	EXPECT_EQ(-1, ioctl(replay->session, KVM_FT_OUTPUT, &output));
+	EXPECT_EQ(EILSEQ, errno);
+	ioctl(replay->session, KVM_FT_STATUS, &st);
+	EXPECT_EQ(KVM_FT_STATE_DIVERGED, st.state);
+	EXPECT_EQ(-1, ioctl(replay->session, KVM_FT_PROMOTE, &(struct kvm_ft_promote){}));
+	EXPECT_EQ(EPERM, errno);
+}
+
+/* So that each of its timers is set anew. */
+static void set_clock(struct guest *g, uint64_t tsc)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = { .head.nmsrs = 1, .entry = { .index = 0x10, .data = tsc } };
+	struct kvm_lapic_state apic;
+
+	if (ioctl(g->vcpu, KVM_SET_MSRS, &msr) != 1 || ioctl(g->vcpu, KVM_GET_LAPIC, &apic) ||
+	    ioctl(g->vcpu, KVM_SET_LAPIC, &apic))
+		err(1, "setting the guest's clock");
+}
+
+/* Replays, takes over, and runs on alone. */
+static void *take_over(void *arg)
+{
+	struct side *replay = arg;
+	struct kvm_ft_promote promote;
+
+	side_start(replay);
+	if (!ioctl(replay->session, KVM_FT_PROMOTE, &promote) || errno != EBUSY)
+		errx(1, "promoted in the middle of the log");
+	side_run_until_end(replay);
+	ioctl(replay->session, KVM_FT_STATUS, &replay->status);
+	if (replay->exit != KVM_FT_EXIT_END)
+		return NULL;
+	if (ioctl(replay->session, KVM_FT_PROMOTE, &promote))
+		err(1, "KVM_FT_PROMOTE");
+	set_clock(&replay->g, promote.guest_tsc);
+	/* The events that nobody sends any more. */
+	memcpy(replay->g.mem + MAILBOX, &(uint32_t){ EVENTS }, sizeof(uint32_t));
+	side_run_until_end(replay);
+	return NULL;
+}
+
+TEST_F(tcp, replay_goes_live_where_the_log_ends)
+{
+	struct side *record = &self->record, *replay = &self->replay;
+
+	ASSERT_EQ(0, try_set_log(record->session, self->fds[0], GENERATION));
+	ASSERT_EQ(0, try_set_log(replay->session, self->fds[1], GENERATION));
+	side_load_worker(&record->g);
+	side_load_worker(&replay->g);
+	if (pthread_create(&replay->thread, NULL, take_over, replay))
+		errx(1, "pthread_create");
+	side_run(record);
+	side_send_events(record, 2);
+	while (__atomic_load_n(&replay->events, __ATOMIC_SEQ_CST) < 2)
+		sched_yield();
+	/* Both sides lose sight of the other one. */
+	shutdown(self->fds[0], SHUT_RDWR);
+	pthread_join(record->thread, NULL);
+	pthread_join(replay->thread, NULL);
+	close(self->fds[0]);
+	close(self->fds[1]);
+
+	EXPECT_EQ(KVM_FT_STATE_FAILED, record->status.state);
+	EXPECT_EQ(KVM_FT_END_TORN, replay->status.log_end)
+		TH_LOG("%s", replay->status.what);
+	EXPECT_EQ(KVM_FT_LINK_LOST, state(self->sink));
+	EXPECT_EQ(ECONNRESET, self->sink->error);
+	EXPECT_EQ(2, replay->events);
+	EXPECT_EQ(0, replay->error);
+	EXPECT_EQ(KVM_FT_EXIT_KVM, replay->exit);
+	/* Interrupts have come to their end, some from the log and some of its own. */
+	EXPECT_LE(INTERRUPTS, (int)guest_regs(&replay->g).r12);
+}
+
+TEST_F(tcp, silence_ends_the_link)
+{
+	int peer = self->fds[1], n;
+	char byte;
+
+	set_parameter("failure_timeout_ms", "200");
+	set_log(self->record.session, self->fds[0]);
+	side_load_chatter(&self->record);
+	side_run(&self->record);
+	wait_for_end(self->record.session);
+	EXPECT_EQ(KVM_FT_LINK_LOST, state(self->source));
+	EXPECT_EQ(ETIMEDOUT, self->source->error);
+	/* What stores something then fails, and the guest can be run on. */
+	pthread_join(self->record.thread, NULL);
+	EXPECT_EQ(KVM_FT_STATE_FAILED, self->record.status.state);
+	EXPECT_EQ(EPIPE, self->record.status.error);
+	do {
+		n = read(peer, &byte, 1);
+	} while (n > 0);
+	EXPECT_EQ(0, n);
+	close(peer);
+}
+
+/* The link may have ended before the log's header was stored, or end after it. */
+static void start_with_bad_peer(struct side *record)
+{
+	struct kvm_ft_start start = { .role = KVM_FT_RECORD };
+
+	if (ioctl(record->session, KVM_FT_START, &start) && errno != EPIPE)
+		err(1, "KVM_FT_START");
+}
+
+TEST_F(tcp, garbage_ends_the_link)
+{
+	char garbage[4096];
+	int peer = self->fds[1];
+
+	set_log(self->record.session, self->fds[0]);
+	memset(garbage, 0x5a, sizeof(garbage));
+	ASSERT_EQ((ssize_t)sizeof(garbage), write(peer, garbage, sizeof(garbage)));
+	start_with_bad_peer(&self->record);
+	wait_for_end(self->record.session);
+	EXPECT_EQ(KVM_FT_LINK_LOST, state(self->source));
+	EXPECT_EQ(EPROTO, self->source->error);
+	close(peer);
+}
+
+TEST_F(tcp, another_generation_is_not_accepted)
+{
+	struct kvm_ft_start start = { .role = KVM_FT_REPLAY };
+
+	ASSERT_EQ(0, try_set_log(self->record.session, self->fds[0], GENERATION));
+	ASSERT_EQ(0, try_set_log(self->replay.session, self->fds[1], GENERATION + 1));
+	start_with_bad_peer(&self->record);
+	EXPECT_EQ(-1, ioctl(self->replay.session, KVM_FT_START, &start));
+	/* Who looks first says so, the other one sees it go. */
+	EXPECT_TRUE(errno == ESTALE || errno == ECONNRESET) TH_LOG("%s", strerror(errno));
+	EXPECT_EQ(KVM_FT_LINK_LOST, state(self->sink));
+	wait_for_end(self->record.session);
+	EXPECT_TRUE(self->source->error == ESTALE || self->sink->error == ESTALE);
+	close(self->fds[0]);
+	close(self->fds[1]);
+}
+
+TEST_F(tcp, sockets_that_do_not_fit_are_refused)
+{
+	int session = self->record.session, fds[2], fd;
+
+	connection(fds, 0);
+	EXPECT_EQ(ENODEV, try_set_log(session, fds[0], 1));
+	close(fds[0]);
+	close(fds[1]);
+	fd = tcp_socket();
+	EXPECT_EQ(ENOTCONN, try_set_log(session, fd, 1));
+	close(fd);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	EXPECT_EQ(EPROTOTYPE, try_set_log(session, fd, 1));
+	close(fd);
+	EXPECT_EQ(ENOTSOCK, try_set_log(session, self->record.g.vm, 1));
+	EXPECT_EQ(EBADF, try_set_log(session, 1000, 1));
+	set_parameter("log_interface", "eth7");
+	EXPECT_EQ(ENODEV, try_set_log(session, self->fds[0], 1));
+	close(self->fds[0]);
+	close(self->fds[1]);
+}
+
+TEST_F(tcp, page_cannot_be_written)
+{
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED,
+				   self->record.session, 0));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, getpagesize(), PROT_READ, MAP_SHARED,
+				   self->record.session, getpagesize()));
+	EXPECT_EQ(-1, mprotect((void *)self->source, getpagesize(), PROT_READ | PROT_WRITE));
+}
+
+TEST_HARNESS_MAIN
