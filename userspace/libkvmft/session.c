@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "session.h"
@@ -79,6 +80,9 @@ int kvmft_open(struct kvmft_session *s, const struct kvmft_guest *guest)
 
 void kvmft_close(struct kvmft_session *s)
 {
+	if (s->page)
+		munmap(s->page, getpagesize());
+	s->page = NULL;
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
@@ -108,18 +112,28 @@ static int explain_start(struct kvmft_session *s, const struct kvm_ft_start *sta
 	return fail_call(s, "KVM_FT_START");
 }
 
-static int begin(struct kvmft_session *s, int log, struct kvm_ft_start *start)
+static int explain_log(struct kvmft_session *s, const struct kvm_ft_log *log, int error)
 {
-	struct kvm_ft_log set = { .fd = log, .type = KVM_FT_LOG_FILE };
+	if (log->type == KVM_FT_LOG_TCP && error == EPROTONOSUPPORT)
+		return fail(s, error, "logs cannot go to another host: load the module kvm-ft-tcp");
+	if (log->type == KVM_FT_LOG_TCP && error == ENODEV)
+		return fail(s, error, "the connection is not bound to the interface for logs: write "
+			    "its name to /sys/module/kvm_ft_tcp/parameters/log_interface");
+	errno = error;
+	return fail_call(s, "KVM_FT_SET_LOG");
+}
 
-	if (ioctl(s->fd, KVM_FT_SET_LOG, &set))
-		return fail_call(s, "KVM_FT_SET_LOG");
+static int begin(struct kvmft_session *s, struct kvm_ft_log *log, struct kvm_ft_start *start)
+{
+	if (ioctl(s->fd, KVM_FT_SET_LOG, log))
+		return explain_log(s, log, errno);
 	if (ioctl(s->fd, KVM_FT_START, start))
 		return explain_start(s, start, errno);
 	return 0;
 }
 
-int kvmft_record(struct kvmft_session *s, int log, const struct kvmft_recording *how)
+static int record(struct kvmft_session *s, struct kvm_ft_log *log,
+		  const struct kvmft_recording *how)
 {
 	struct kvm_ft_start start = {
 		.role = KVM_FT_RECORD,
@@ -131,11 +145,32 @@ int kvmft_record(struct kvmft_session *s, int log, const struct kvmft_recording 
 	return begin(s, log, &start);
 }
 
+int kvmft_record(struct kvmft_session *s, int log, const struct kvmft_recording *how)
+{
+	return record(s, &(struct kvm_ft_log){ .fd = log, .type = KVM_FT_LOG_FILE }, how);
+}
+
+int kvmft_record_to(struct kvmft_session *s, int socket, uint64_t generation,
+		    const struct kvmft_recording *how)
+{
+	struct kvm_ft_log log = { .fd = socket, .type = KVM_FT_LOG_TCP, .generation = generation };
+
+	return record(s, &log, how);
+}
+
 int kvmft_replay(struct kvmft_session *s, int log, uint64_t until)
 {
 	struct kvm_ft_start start = { .role = KVM_FT_REPLAY, .until = until };
 
-	return begin(s, log, &start);
+	return begin(s, &(struct kvm_ft_log){ .fd = log, .type = KVM_FT_LOG_FILE }, &start);
+}
+
+int kvmft_replay_from(struct kvmft_session *s, int socket, uint64_t generation)
+{
+	struct kvm_ft_log log = { .fd = socket, .type = KVM_FT_LOG_TCP, .generation = generation };
+	struct kvm_ft_start start = { .role = KVM_FT_REPLAY };
+
+	return begin(s, &log, &start);
 }
 
 int kvmft_run(struct kvmft_session *s, struct kvm_ft_run *run)

@@ -49,12 +49,14 @@ struct kvmft_guest {
  * @reason: KVM_FT_REFUSED_* of the last start
  * @differs: KVM_FT_DIFFERS_* of the last start
  * @problem: what the last call that failed has to say, with the remedy
+ * @page: see kvmft_link()
  */
 struct kvmft_session {
 	int fd;
 	uint32_t reason;
 	uint32_t differs;
 	char problem[512];
+	void *page;
 };
 
 /*
@@ -96,6 +98,47 @@ int kvmft_record(struct kvmft_session *s, int log, const struct kvmft_recording 
  * @until: how many entries to replay at most; 0 for all.
  */
 int kvmft_replay(struct kvmft_session *s, int log, uint64_t until);
+
+/*
+ * The same over a connection to the other host: a TCP socket, bound to the interface for
+ * logs; it may be closed after that.  Both sides give the same @generation.
+ */
+int kvmft_record_to(struct kvmft_session *s, int socket, uint64_t generation,
+		    const struct kvmft_recording *how);
+int kvmft_replay_from(struct kvmft_session *s, int socket, uint64_t generation);
+
+/**
+ * kvmft_link() - map what is known of the other host
+ * @s: the session
+ *
+ * Return: the page, unmapped by kvmft_close(); NULL with the reason in @problem.
+ */
+const volatile struct kvm_ft_link_page *kvmft_link(struct kvmft_session *s);
+
+/* What is committed; the session's descriptor is not readable then until that changes. */
+uint64_t kvmft_committed(struct kvmft_session *s);
+
+/**
+ * kvmft_output() - the guest sends something
+ * @s: the session
+ * @tag: what it is
+ * @position: record: it may leave when so much is committed
+ *
+ * The vCPU's thread, at the same point on both sides.
+ *
+ * Return: -ENODATA if the log ends before it, -EILSEQ if the replay has diverged, -EPIPE if
+ * the link is lost.
+ */
+int kvmft_output(struct kvmft_session *s, uint32_t tag, uint64_t *position);
+
+/**
+ * kvmft_promote() - the replayed guest goes live, at the log's end
+ * @s: the session, which ends
+ * @vcpu: its vCPU: the guest's TSC goes on, and its TSC-deadline timer by that
+ *
+ * The vCPU's thread.  Nobody else may run the guest any more.
+ */
+int kvmft_promote(struct kvmft_session *s, int vcpu);
 
 /* The vCPU's thread.  -EINTR is as with KVM_RUN. */
 int kvmft_run(struct kvmft_session *s, struct kvm_ft_run *run);

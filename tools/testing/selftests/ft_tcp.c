@@ -27,6 +27,7 @@
 
 #include "kselftest_harness.h"
 #include "pair.h"
+#include "../../../userspace/libkvmft/session.h"
 
 #define INTERFACE	"lo"
 #define GENERATION	7
@@ -239,24 +240,11 @@ TEST_F(tcp, outputs_are_committed)
 	EXPECT_EQ(EPERM, errno);
 }
 
-/* So that each of its timers is set anew. */
-static void set_clock(struct guest *g, uint64_t tsc)
-{
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msr = { .head.nmsrs = 1, .entry = { .index = 0x10, .data = tsc } };
-	struct kvm_lapic_state apic;
-
-	if (ioctl(g->vcpu, KVM_SET_MSRS, &msr) != 1 || ioctl(g->vcpu, KVM_GET_LAPIC, &apic) ||
-	    ioctl(g->vcpu, KVM_SET_LAPIC, &apic))
-		err(1, "setting the guest's clock");
-}
-
 /* Replays, takes over, and runs on alone. */
 static void *take_over(void *arg)
 {
 	struct side *replay = arg;
+	struct kvmft_session session = { .fd = replay->session };
 	struct kvm_ft_promote promote;
 
 	side_start(replay);
@@ -266,9 +254,8 @@ static void *take_over(void *arg)
 	ioctl(replay->session, KVM_FT_STATUS, &replay->status);
 	if (replay->exit != KVM_FT_EXIT_END)
 		return NULL;
-	if (ioctl(replay->session, KVM_FT_PROMOTE, &promote))
-		err(1, "KVM_FT_PROMOTE");
-	set_clock(&replay->g, promote.guest_tsc);
+	if (kvmft_promote(&session, replay->g.vcpu))
+		errx(1, "%s", session.problem);
 	/* The events that nobody sends any more. */
 	memcpy(replay->g.mem + MAILBOX, &(uint32_t){ EVENTS }, sizeof(uint32_t));
 	side_run_until_end(replay);

@@ -495,8 +495,9 @@ struct kvm_ft_promote {
  *
  * The guest's clocks are then the VMM's to set: the TSC to @guest_tsc, which is
  * where the primary's would be by now and never less than what the guest has read
- * (KVM_VCPU_TSC_OFFSET), and after it the TSC deadline or the local APIC, as they
- * are, for KVM to start their timers with it.
+ * (KVM_VCPU_TSC_OFFSET), and after it the MSR of the TSC deadline, if that is not 0, to
+ * what it is, for KVM to start its timer by that.  The local APIC's other timers run
+ * by the host's time, and go on.
  *
  * Errors: EINVAL (not replaying), EBUSY (the log has not ended, or not been replayed
  * to its end), EPERM (diverged or failed), EFAULT.
