@@ -64,6 +64,11 @@ ftadm: ## build the administrator's command to build/ftadm/ftadm
 	@$(DEPS) user
 	+@$(MAKE) --no-print-directory -C userspace/ftadm
 
+.PHONY: ftd
+ftd: ## build the daemon that pairs hosts to build/ftd/ftd
+	@$(DEPS) user
+	+@$(MAKE) --no-print-directory -C userspace/ftd
+
 # T= names the tests to run: all by default.
 T ?=
 
@@ -88,15 +93,19 @@ unittest: ## run the unit tests of the test scripts (T="name...": only those)
 	$(TESTING)/run-unittests $(T)
 
 ftvmm_suite = $(filter virtqueue% control% output% disk% snapshot% hold%,$(T))
+ftd_suite = $(filter auth% pairing%,$(T))
 
 .PHONY: usertest
-usertest: ## run the engine's and ftvmm's suites in user space, with sanitizers (T="suite.case": only those)
+usertest: ## run the engine's, ftvmm's and ftd's suites in user space, with sanitizers (T="suite.case": only those)
 	@$(DEPS) user vmm
-ifeq ($(ftvmm_suite)$(T),$(T))
+ifeq ($(ftvmm_suite)$(ftd_suite),)
 	@$(MAKE) --no-print-directory -C $(TESTING)/replay run $(if $(T),T='$(T)')
 endif
 ifneq ($(or $(ftvmm_suite),$(if $(T),,all)),)
 	@$(MAKE) --no-print-directory -C userspace/ftvmm test T='$(T)'
+endif
+ifneq ($(or $(ftd_suite),$(if $(T),,all)),)
+	@$(MAKE) --no-print-directory -C userspace/ftd test T='$(T)'
 endif
 
 SECONDS ?= 60

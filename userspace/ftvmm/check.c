@@ -12,55 +12,32 @@
 #include "boot.h"
 #include "check.h"
 #include "disk.h"
+#include "finding.h"
 #include "message.h"
+#include "object.h"
 #include "tap.h"
 #include "vcpu.h"
 
-#define FINDINGS_MAX	64
 #define DEVICE		"/dev/kvm-ft"
 #define NPT		"/sys/module/kvm_amd/parameters/npt"
-
-/**
- * struct finding - something in the way
- * @name: of the reason
- * @text: what it is
- * @remedy: what to do about it; empty if @text says so
- */
-struct finding {
-	char name[32];
-	char text[512];
-	char remedy[256];
-};
 
 /**
  * struct check - all that is found
  * @options: of the guest
  * @name: of what the functions called now may complain about
  * @found: what is in the way
- * @count: of it
- * @warning: worth to know
- * @warnings: of these
+ * @warnings: worth to know
  */
 struct check {
 	const struct options *options;
 	const char *name;
-	struct finding found[FINDINGS_MAX];
-	unsigned int count;
-	struct finding warning[1];
-	unsigned int warnings;
+	struct findings found;
+	struct findings warnings;
 };
-
-static void fill(struct finding *f, const char *name, const char *text, const char *remedy)
-{
-	snprintf(f->name, sizeof(f->name), "%s", name);
-	snprintf(f->text, sizeof(f->text), "%s", text);
-	snprintf(f->remedy, sizeof(f->remedy), "%s", remedy);
-}
 
 static void find(struct check *c, const char *name, const char *text, const char *remedy)
 {
-	if (c->count < FINDINGS_MAX)
-		fill(&c->found[c->count++], name, text, remedy);
+	findings_add(&c->found, name, remedy, "%s", text);
 }
 
 static void find_refusal(struct check *c, uint32_t reason)
@@ -238,34 +215,18 @@ static const char *paging_mode(struct check *c)
 		fclose(file);
 	if (value != 'Y' && value != '1')
 		return value == EOF ? "unknown" : "strict";
-	fill(&c->warning[c->warnings++], "NESTED_PAGING",
-	     "KVM uses nested paging: a guest that is short of memory may diverge, which is found",
-	     "load kvm_amd with npt=0");
+	findings_add(&c->warnings, "NESTED_PAGING", "load kvm_amd with npt=0",
+		     "KVM uses nested paging: a guest that is short of memory may diverge, which is found");
 	return "nested";
 }
 
-static void print_list(const char *heading, const struct finding *f, unsigned int count)
+static void print_list(const char *heading, const struct findings *all)
 {
-	for (; count; count--, f++)
+	const struct finding *f;
+
+	for (f = all->list; f < all->list + all->count; f++)
 		printf("%-8s %s: %s%s%s\n", heading, f->name, f->text, *f->remedy ? ": " : "",
 		       f->remedy);
-}
-
-static struct json_object *list(const struct finding *f, unsigned int count)
-{
-	struct json_object *array = json_object_new_array();
-
-	for (; array && count; count--, f++) {
-		struct json_object *one = json_object_new_object();
-
-		if (!one)
-			break;
-		json_object_object_add(one, "name", json_object_new_string(f->name));
-		json_object_object_add(one, "text", json_object_new_string(f->text));
-		json_object_object_add(one, "remedy", json_object_new_string(f->remedy));
-		json_object_array_add(array, one);
-	}
-	return array;
 }
 
 static int print_json(const struct check *c, const char *mode)
@@ -274,12 +235,11 @@ static int print_json(const struct check *c, const char *mode)
 
 	if (!all)
 		return complain("no memory");
-	json_object_object_add(all, "ok", json_object_new_boolean(!c->count));
+	json_object_object_add(all, "ok", json_object_new_boolean(!c->found.count));
 	json_object_object_add(all, "paging", json_object_new_string(mode));
-	json_object_object_add(all, "refused", list(c->found, c->count));
-	json_object_object_add(all, "warnings", list(c->warning, c->warnings));
-	puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN |
-					    JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_object_add(all, "refused", findings_save(&c->found));
+	json_object_object_add(all, "warnings", findings_save(&c->warnings));
+	puts(object_line(all));
 	json_object_put(all);
 	return 0;
 }
@@ -298,10 +258,10 @@ int check_run(const struct options *options)
 	message_divert(NULL, NULL);
 	mode = paging_mode(&c);
 	if (options->json)
-		return print_json(&c, mode) || c.count;
-	print_list("refused", c.found, c.count);
-	print_list("warning", c.warning, c.warnings);
-	if (!c.count)
+		return print_json(&c, mode) || c.found.count;
+	print_list("refused", &c.found);
+	print_list("warning", &c.warnings);
+	if (!c.found.count)
 		printf("nothing stands in the way of protecting the guest (%s paging)\n", mode);
-	return c.count ? 1 : 0;
+	return c.found.count ? 1 : 0;
 }

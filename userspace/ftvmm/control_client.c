@@ -74,5 +74,9 @@ int control_client(int argc, char **argv)
 		return 2;
 	}
 	fd = control_connect(argv[1]);
-	return fd < 0 ? 1 : converse(fd, argv[2]);
+	if (fd >= 0)
+		return converse(fd, argv[2]);
+	complain("cannot connect to %s: %s%s", argv[1], strerror(-fd),
+		 fd == -ECONNREFUSED ? ": its guest has ended" : "");
+	return 1;
 }

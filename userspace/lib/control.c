@@ -8,6 +8,7 @@
 #include "control.h"
 #include "control_socket.h"
 #include "message.h"
+#include "object.h"
 
 static void hang_up(struct control_client *client)
 {
@@ -23,8 +24,7 @@ static void hang_up(struct control_client *client)
 /* The socket's buffer is all that waits for a client. */
 static void send_line(struct control_client *client, struct json_object *object)
 {
-	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-							  JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *text = object_line(object);
 	size_t size = text ? strlen(text) : 0;
 	struct iovec line[] = { { (void *)text, size }, { "\n", 1 } };
 	const struct msghdr message = { .msg_iov = line, .msg_iovlen = 2 };
@@ -110,20 +110,6 @@ static enum control_result call_command(struct control *control, struct control_
 	return command->run(command->owner, call);
 }
 
-/* One value and nothing else; NULL if it is not that. */
-static struct json_object *parse(const char *line, size_t size)
-{
-	struct json_tokener *tokener = json_tokener_new_ex(CONTROL_DEPTH);
-	struct json_object *request;
-
-	if (!tokener)
-		return NULL;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	request = json_tokener_parse_ex(tokener, line, size);
-	json_tokener_free(tokener);
-	return request;
-}
-
 static struct json_object *new_reply(void)
 {
 	struct json_object *reply = json_object_new_object();
@@ -148,7 +134,7 @@ static void take_line(struct control_client *client, const char *line, size_t si
 	struct control *control = client->control;
 	struct control_call call = {
 		.client = client,
-		.request = parse(line, size),
+		.request = object_parse(line, size, CONTROL_DEPTH),
 		.reply = new_reply(),
 		.fd = client->fd,
 		.ticket = ++control->tickets,

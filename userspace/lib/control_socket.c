@@ -22,19 +22,20 @@ int control_address(struct sockaddr_un *address, const char *path)
 
 int control_connect(const char *path)
 {
-	struct sockaddr_un address;
-	int fd;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, err;
 
-	if (control_address(&address, path))
-		return -1;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address)))
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
 		return fd;
-	complain("cannot connect to %s: %s%s", path, strerror(errno),
-		 errno == ECONNREFUSED ? ": its program has ended" : "");
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	err = -errno;
+	close(fd);
+	return err;
 }
 
 /* Its owner has died without removing it.  The folder is locked. */

@@ -11,7 +11,7 @@
 /* Fill in an address.  Returns 0, or -1 with the reason told. */
 int control_address(struct sockaddr_un *address, const char *path);
 
-/* The other side.  Returns a descriptor, or -1 with the reason told. */
+/* The other side.  Returns a descriptor, or a negative errno. */
 int control_connect(const char *path);
 
 /**

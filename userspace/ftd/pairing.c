@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+#include <sys/socket.h>
+
+#include "message.h"
+#include "object.h"
+#include "pairing.h"
+
+void pairing_report(const struct pairing *p, struct json_object *object)
+{
+	const char *text = object ? object_line(object) : NULL;
+
+	/* Without a daemon there is nobody who wants to know. */
+	if (text && send(p->report, text, strlen(text), MSG_NOSIGNAL) < 0)
+		info("the daemon has ended: it was not told: %s", text);
+	json_object_put(object);
+}
+
+void pairing_complain(const char *what, const char *whom, const struct findings *findings)
+{
+	const struct finding *f = findings->list;
+
+	for (; f < findings->list + findings->count; f++)
+		tell_error("%s %s: %s: %s%s%s", what, whom, f->name, f->text,
+			   *f->remedy ? ": " : "", f->remedy);
+}
