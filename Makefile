@@ -128,6 +128,12 @@ vmmtest: ftvmm modules ## test the reference VMM with Linux guests, on an emulat
 	@$(DEPS) lab-6.1 lab-6.12 lab-$(KERNEL) workloads
 	$(TESTING)/vmm/vmmtest --kernel $(KERNEL) --paging $(PAGING) $(T)
 
+.PHONY: scenarios
+scenarios: PAGING = strict
+scenarios: ftvmm modules ## let emulated hosts fail while clients use their guest (T="name...": only those)
+	@$(DEPS) lab-6.12 lab-$(KERNEL) workloads
+	$(TESTING)/scenarios/run-scenarios --kernel $(KERNEL) --paging $(PAGING) $(T)
+
 .PHONY: style
 style: ## check the sources: checkpatch, sparse, cppcheck and more (T="check...": only those)
 	@$(DEPS) style build-6.1 build-6.12
