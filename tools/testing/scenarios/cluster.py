@@ -12,7 +12,7 @@ TESTING = HERE.parent
 TOP = TESTING.parent.parent
 sys.path[:0] = [str(TESTING / "lab"), str(TESTING / "vmm")]
 
-from ftlab_lib import Lab, LabError  # noqa: E402  (the path has to come first)
+from ftlab_lib import Lab  # noqa: E402  (the path has to come first)
 from guest import Guest  # noqa: E402
 
 FTVMM = TOP / "build/ftvmm/ftvmm"

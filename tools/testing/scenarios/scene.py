@@ -2,7 +2,8 @@
 """What a scenario has to act with: hosts, the guest, its clients."""
 
 from client_side import Clients
-from cluster import CONSOLE, MESSAGES, Failure, LabError
+from cluster import CONSOLE, MESSAGES, Failure
+from ftlab_lib import LabError
 
 
 class Scene:
