@@ -198,9 +198,10 @@ install: install-user ## install kvm-ft.ko for the running kernel, or KERNEL= or
 	@$(TESTING)/build-modules.sh --install $(INSTALL_FOR)
 
 .PHONY: install-user
-install-user: ftvmm ftadm ## install ftvmm and ftadm, their manual pages and bash completion only
+install-user: ftvmm ftadm ftd ## install ftvmm, ftadm, ftd, their manual pages and bash completion only
 	@$(MAKE) --no-print-directory -C userspace/ftvmm install
 	@$(MAKE) --no-print-directory -C userspace/ftadm install
+	@$(MAKE) --no-print-directory -C userspace/ftd install
 
 .PHONY: clean
 clean: ## remove what was built in this folder

@@ -2,14 +2,37 @@
 #ifndef FTADM_H
 #define FTADM_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
+
+#include "../ftd/config.h"
+#include "finding.h"
+
+/**
+ * struct arguments - the command line
+ * @config: of ftd, for where things are
+ * @argument: of the command; NULL if it has none
+ * @secondary: the other host, or NULL
+ * @dry_run: only say whether it can be done
+ * @json: print JSON
+ */
+struct arguments {
+	struct config config;
+	const char *argument;
+	const char *secondary;
+	bool dry_run;
+	bool json;
+};
 
 /**
  * struct command - what ftadm can do: "ftadm OBJECT VERB ARGUMENT"
  * @object: what it is done to
- * @verb: what is done
- * @argument: its name in --help; there is one
+ * @verb: what is done; "" if there is but one thing to do
+ * @argument: its name in --help; NULL if there is none
  * @text: for --help
+ * @help: more of it, or NULL
+ * @secondary: it needs --secondary
+ * @dry_run: it knows --dry-run
  * @run: does it; returns the exit status
  */
 struct command {
@@ -17,16 +40,38 @@ struct command {
 	const char *verb;
 	const char *argument;
 	const char *text;
-	int (*run)(const char *argument, bool json);
+	const char *help;
+	bool secondary;
+	bool dry_run;
+	int (*run)(const struct arguments *a);
 };
 
 /* Something went wrong: what, and the remedy.  Returns -1. */
 __attribute__((format(printf, 1, 2)))
 int complain(const char *format, ...);
 
+/* An object on a line of the output; is put.  Returns the exit status. */
+int print_object(struct json_object *object);
+
+/* "refused NAME: what it is: the remedy", a line each. */
+void print_findings(const char *heading, const struct findings *findings);
+
 /* log.c; exit status 0, 1 after an error, 3 if the log is corrupt */
 int log_dump(const char *path, bool json);
 int log_stat(const char *path, bool json);
+
+/* host.c */
+int host_check(const struct arguments *a);
+int host_list(const struct arguments *a);
+
+/* vm.c */
+int vm_list(const struct arguments *a);
+int vm_status(const struct arguments *a);
+int vm_protect(const struct arguments *a);
+int vm_unprotect(const struct arguments *a);
+
+/* events.c */
+int events_show(const struct arguments *a);
 
 #define EXIT_ERROR	1
 #define EXIT_CORRUPT	3

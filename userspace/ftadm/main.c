@@ -4,16 +4,48 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ftadm.h"
+#include "object.h"
 
 #define VERSION		"0.1.0"
 #define EXIT_USAGE	2
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
+static int run_log_dump(const struct arguments *a)
+{
+	return log_dump(a->argument, a->json);
+}
+
+static int run_log_stat(const struct arguments *a)
+{
+	return log_stat(a->argument, a->json);
+}
+
 static const struct command commands[] = {
-	{ "log", "dump", "FILE", "print each entry of a recording's log", log_dump },
-	{ "log", "stat", "FILE", "say what a log is of, and what takes up its space", log_stat },
+	{ "host", "check", NULL, "say what keeps this host from protecting VMs",
+	  "Looks at KVM, the modules, the settings of ftd, and tests with a guest of its own\n"
+	  "whether the counter of guest progress is exact. Takes a few seconds.",
+	  false, false, host_check },
+	{ "host", "list", NULL, "list the other hosts that ftd.conf names", NULL, false, false,
+	  host_list },
+	{ "vm", "list", NULL, "list the VMs of this host", NULL, false, false, vm_list },
+	{ "vm", "status", "VM", "say how a VM is", NULL, false, false, vm_status },
+	{ "vm", "protect", "VM", "replay a VM that runs here on another host, from now on",
+	  "--secondary names the host: one of those in ftd.conf, or its address on the logging\n"
+	  "link. With --dry-run the hosts are compared, and nothing is changed.",
+	  true, true, vm_protect },
+	{ "vm", "unprotect", "VM", "end the protection of a VM, which runs on here",
+	  "With --dry-run it is only looked at whether the VM is protected.",
+	  false, true, vm_unprotect },
+	{ "events", "", NULL, "print what happens to VMs and ftd, as JSON lines",
+	  "Until it is interrupted. VMs that are started later are included.",
+	  false, false, events_show },
+	{ "log", "dump", "FILE", "print each entry of a recording's log", NULL, false, false,
+	  run_log_dump },
+	{ "log", "stat", "FILE", "say what a log is of, and what takes up its space", NULL, false,
+	  false, run_log_stat },
 };
 
 int complain(const char *format, ...)
@@ -28,23 +60,67 @@ int complain(const char *format, ...)
 	return -1;
 }
 
+int print_object(struct json_object *object)
+{
+	const char *line = object ? object_line(object) : NULL;
+
+	if (line)
+		puts(line);
+	else
+		complain("no memory");
+	json_object_put(object);
+	return line ? 0 : EXIT_ERROR;
+}
+
+void print_findings(const char *heading, const struct findings *findings)
+{
+	const struct finding *f = findings->list;
+
+	for (; f < findings->list + findings->count; f++)
+		printf("%-8s %s: %s%s%s\n", heading, f->name, f->text, *f->remedy ? ": " : "",
+		       f->remedy);
+}
+
 static void print_help(void)
 {
 	size_t i;
 
-	puts("usage: ftadm [-j] OBJECT VERB ARGUMENT\n"
+	puts("usage: ftadm [OPTION...] OBJECT VERB [ARGUMENT]\n"
 	     "\n"
-	     "Look after recordings of kvm-ft.\n");
-	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %s %s %-10s %s\n", commands[i].object, commands[i].verb,
-		       commands[i].argument, commands[i].text);
+	     "Protect VMs of kvm-ft, and look after recordings.\n");
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		const struct command *c = &commands[i];
+		char words[64];
+
+		snprintf(words, sizeof(words), "%s%s%s %s", c->object, *c->verb ? " " : "",
+			 c->verb, c->argument ?: "");
+		printf("  %-18s %s\n", words, c->text);
+	}
 	puts("\n"
-	     "  -j, --json         print JSON\n"
-	     "  -h, --help         this text\n"
+	     "  -j, --json             print JSON\n"
+	     "  -s, --secondary HOST   of vm protect: where to\n"
+	     "  -n, --dry-run          only say whether it can be done\n"
+	     "  -c, --config FILE      settings of ftd (" CONFIG_FILE ")\n"
+	     "  -h, --help             this text, or behind OBJECT VERB more about that\n"
 	     "  -V, --version\n"
 	     "\n"
-	     "Exit status: 0, 1 after an error, 2 if the command line is wrong, 3 if a log is\n"
-	     "corrupt: damaged after it was complete. One that was cut off is no error.");
+	     "Exit status: 0, 1 after an error or if something is refused, 2 if the command line\n"
+	     "is wrong, 3 if a log is corrupt: damaged after it was complete. One that was cut off\n"
+	     "is no error.");
+}
+
+static void print_usage(FILE *to, const struct command *c)
+{
+	fprintf(to, "usage: ftadm [-j] %s%s%s%s%s%s%s\n", c->object, *c->verb ? " " : "", c->verb,
+		c->argument ? " " : "", c->argument ?: "",
+		c->secondary ? " --secondary HOST" : "", c->dry_run ? " [--dry-run]" : "");
+}
+
+static int print_command_help(const struct command *c)
+{
+	print_usage(stdout, c);
+	printf("\nTo %s.\n%s%s", c->text, c->help ?: "", c->help ? "\n" : "");
+	return 0;
 }
 
 static const struct command *find(const char *object, const char *verb)
@@ -52,16 +128,42 @@ static const struct command *find(const char *object, const char *verb)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(commands[i].object, object) && !strcmp(commands[i].verb, verb))
+		if (!strcmp(commands[i].object, object) &&
+		    (!*commands[i].verb || !strcmp(commands[i].verb, verb)))
 			return &commands[i];
 	return NULL;
 }
 
-static int run(char **words, int count, bool json)
+/* The words behind the verb, and the options, are those of the command? */
+static bool fits(const struct command *c, int count, const struct arguments *a)
 {
-	const struct command *command = count < 2 ? NULL : find(words[0], words[1]);
+	if (count != (c->argument ? 1 : 0))
+		return false;
+	if (!a->secondary != !c->secondary)
+		return false;
+	return !a->dry_run || c->dry_run;
+}
 
-	if (count < 2) {
+/* ftd's settings; a host without them has what is the default. */
+static int read_config(struct config *config, const char *path)
+{
+	struct findings findings = { .count = 0 };
+
+	config_defaults(config);
+	if (!path && access(CONFIG_FILE, F_OK))
+		return 0;
+	if (!config_read(config, path ?: CONFIG_FILE, &findings))
+		return 0;
+	return complain("%s%s%s", findings.list[0].text, *findings.list[0].remedy ? ": " : "",
+			findings.list[0].remedy);
+}
+
+static int run(char **words, int count, struct arguments *a, const char *config, bool help)
+{
+	const struct command *command = count ? find(words[0], count > 1 ? words[1] : "") : NULL;
+	int taken;
+
+	if (!count || (!command && count < 2)) {
 		complain("what is to be done? See ftadm --help");
 		return EXIT_USAGE;
 	}
@@ -69,33 +171,51 @@ static int run(char **words, int count, bool json)
 		complain("there is no '%s %s': see ftadm --help", words[0], words[1]);
 		return EXIT_USAGE;
 	}
-	if (count != 3) {
-		complain("usage: ftadm [-j] %s %s %s", command->object, command->verb,
-			 command->argument);
+	if (help)
+		return print_command_help(command);
+	taken = *command->verb ? 2 : 1;
+	if (!fits(command, count - taken, a)) {
+		fputs("ftadm: ", stderr);
+		print_usage(stderr, command);
 		return EXIT_USAGE;
 	}
-	return command->run(words[2], json);
+	a->argument = command->argument ? words[taken] : NULL;
+	return read_config(&a->config, config) ? EXIT_ERROR : command->run(a);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option table[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "secondary", required_argument, NULL, 's' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "config", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 }
 	};
-	bool json = false;
+	static struct arguments a;
+	const char *config = NULL;
+	bool help = false;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "jhV", table, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "js:nc:hV", table, NULL)) != -1) {
 		switch (option) {
 		case 'j':
-			json = true;
+			a.json = true;
+			break;
+		case 's':
+			a.secondary = optarg;
+			break;
+		case 'n':
+			a.dry_run = true;
+			break;
+		case 'c':
+			config = optarg;
 			break;
 		case 'h':
-			print_help();
-			return 0;
+			help = true;
+			break;
 		case 'V':
 			puts("ftadm " VERSION);
 			return 0;
@@ -103,7 +223,11 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;	/* getopt has told what is wrong */
 		}
 	}
-	status = run(argv + optind, argc - optind, json);
+	if (help && optind == argc) {
+		print_help();
+		return 0;
+	}
+	status = run(argv + optind, argc - optind, &a, config, help);
 	if (fflush(stdout) || ferror(stdout)) {
 		complain("cannot write the output");
 		return EXIT_ERROR;

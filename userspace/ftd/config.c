@@ -123,12 +123,8 @@ static int take(void *data, const char *section, const char *name, const char *v
 	return 1;	/* all that is wrong is told, not only the first thing */
 }
 
-int config_read(struct config *config, const char *path, struct findings *findings)
+void config_defaults(struct config *config)
 {
-	struct reading r = { .config = config, .path = path, .findings = findings };
-	unsigned int before = findings->count;
-	int line;
-
 	*config = (struct config){
 		.address = "0.0.0.0",
 		.port = 7680,
@@ -138,6 +134,15 @@ int config_read(struct config *config, const char *path, struct findings *findin
 		.socket = "/run/kvm-ft/ftd.sock",
 		.logs = "/var/log/kvm-ft",
 	};
+}
+
+int config_read(struct config *config, const char *path, struct findings *findings)
+{
+	struct reading r = { .config = config, .path = path, .findings = findings };
+	unsigned int before = findings->count;
+	int line;
+
+	config_defaults(config);
 	line = ini_parse(path, take, &r);
 	if (line < 0)
 		findings_add(findings, "CONFIG", "see ftd.conf(5)", "cannot read %s: %s", path,

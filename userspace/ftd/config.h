@@ -53,9 +53,12 @@ struct config {
 	unsigned int peers_count;
 };
 
+/* What ftd.conf(5) says for settings that are not made. */
+void config_defaults(struct config *config);
+
 /**
  * config_read() - read the file
- * @config: the result; what the file does not set is as ftd.conf(5) says
+ * @config: the result
  * @path: of it
  * @findings: says what is wrong, all of it
  *

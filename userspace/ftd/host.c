@@ -14,6 +14,7 @@
 #include "object.h"
 
 #define MODULE	"/sys/module/kvm_ft/"
+#define TCP	"/sys/module/kvm_ft_tcp/"
 
 /**
  * struct field - something that must be the same on both hosts
@@ -45,6 +46,9 @@ static const struct field fields[] = {
 	  "load the same kvm-ft.ko on both" },
 	{ "MODULE_BUILD", "module", offsetof(struct host, module), sizeof(none->module),
 	  "build of kvm-ft.ko", "insmod kvm-ft.ko", "load the same kvm-ft.ko on both" },
+	{ "MODULE_BUILD", "transport", offsetof(struct host, transport), sizeof(none->transport),
+	  "build of kvm-ft-tcp.ko", "insmod kvm-ft-tcp.ko log_interface=INTERFACE",
+	  "load the same kvm-ft-tcp.ko on both" },
 	{ "PAGING", "paging", offsetof(struct host, paging), sizeof(none->paging),
 	  "paging mode of KVM", "load kvm_amd", "load kvm_amd with the same npt= on both" },
 	{ "CPU_MODEL", "cpu", offsetof(struct host, cpu), sizeof(none->cpu),
@@ -79,7 +83,8 @@ static void describe_module(struct host *host)
 	char npt[8];
 
 	read_line(MODULE "srcversion", host->module, sizeof(host->module));
-	read_line(MODULE "parameters/log_interface", host->log_interface,
+	read_line(TCP "srcversion", host->transport, sizeof(host->transport));
+	read_line(TCP "parameters/log_interface", host->log_interface,
 		  sizeof(host->log_interface));
 	read_line("/sys/module/kvm_amd/parameters/npt", npt, sizeof(npt));
 	if (*npt)
@@ -157,6 +162,16 @@ void host_describe(struct host *host)
 	read_line("/proc/sys/kernel/random/boot_id", host->boot, sizeof(host->boot));
 	describe_module(host);
 	describe_cpu(host);
+}
+
+void host_check_interface(const struct host *host, const char *interface, const char *whose,
+			  struct findings *findings)
+{
+	if (strcmp(host->log_interface, interface))
+		findings_add(findings, "LOG_INTERFACE",
+			     "set log_interface of kvm-ft-tcp.ko to what ftd.conf says",
+			     "on the %s host ftd uses interface %s, kvm-ft-tcp.ko %s", whose,
+			     interface, *host->log_interface ? host->log_interface : "none");
 }
 
 static const char *text_of(const struct host *host, const struct field *field)

@@ -15,11 +15,12 @@
  * @boot: differs between hosts, and each time that one boots
  * @kernel: release
  * @module: build of kvm-ft.ko; empty if it is not loaded
- * @api: its API version, as text; empty if /dev/kvm-ft cannot be opened
+ * @transport: build of kvm-ft-tcp.ko; empty if it is not loaded
+ * @api: API version of kvm-ft.ko, as text; empty if /dev/kvm-ft cannot be opened
  * @paging: "nested" or "strict"; empty if kvm_amd is not loaded
  * @cpu: vendor, family, model, stepping
  * @features: of the CPU, as /proc/cpuinfo has them
- * @log_interface: that kvm-ft.ko takes connections of; may be empty
+ * @log_interface: that kvm-ft-tcp.ko takes connections of; may be empty
  * @memory: bytes that are available
  */
 struct host {
@@ -27,6 +28,7 @@ struct host {
 	char boot[40];
 	char kernel[65];
 	char module[40];
+	char transport[40];
 	char api[16];
 	char paging[8];
 	char cpu[128];
@@ -49,6 +51,10 @@ struct json_object *host_save(const struct host *host);
  * Return: 0, or -1 if it is something else.
  */
 int host_load(struct host *host, struct json_object *object);
+
+/* Do ftd and the module of this host use the same one?  @whose: "primary's", for people. */
+void host_check_interface(const struct host *host, const char *interface, const char *whose,
+			  struct findings *findings);
 
 /**
  * host_compare() - can one host replay what the other one records?

@@ -108,17 +108,6 @@ static int ask_vm(struct protection *t)
 	return err ?: check_commands(t);
 }
 
-static void check_interface(struct protection *t)
-{
-	const char *interface = t->p->config->interface;
-
-	if (*t->own.log_interface && strcmp(t->own.log_interface, interface))
-		findings_add(&t->channel.findings, "LOG_INTERFACE",
-			     "set interface in ftd.conf and log_interface of kvm_ft to the same",
-			     "on the primary's host ftd uses %s, kvm-ft.ko %s", interface,
-			     t->own.log_interface);
-}
-
 static struct json_object *new_request(const struct protection *t)
 {
 	struct json_object *request = json_object_new_object();
@@ -225,7 +214,7 @@ static int work(struct protection *t)
 	t->p->describe(&t->own);
 	if (ask_vm(t))
 		return -1;
-	check_interface(t);
+	host_check_interface(&t->own, config->interface, "primary's", &t->channel.findings);
 	if (t->channel.findings.count)
 		return -1;
 	t->fd = tcp_connect(config, config_address(config, t->job->host), t->p->pair_ms,

@@ -211,11 +211,7 @@ void vm_check(const struct vm *vm, const struct host *host, const struct config 
 			     (unsigned long long)(vm->memory / MIB),
 			     (unsigned long long)(OVERHEAD / MIB),
 			     (unsigned long long)(host->memory / MIB));
-	if (*host->log_interface && strcmp(host->log_interface, config->interface))
-		findings_add(findings, "LOG_INTERFACE",
-			     "set interface in ftd.conf and log_interface of kvm_ft to the same",
-			     "on the secondary's host ftd uses %s, kvm-ft.ko %s",
-			     config->interface, host->log_interface);
+	host_check_interface(host, config->interface, "secondary's", findings);
 	check_name(vm, config, findings);
 	for (i = 0; i < vm->disks; i++)
 		check_disk(&vm->disk[i], findings);

@@ -200,6 +200,7 @@ static void set_up(void)
 	for (i = 0; i < 2; i++)
 		hosts[i] = (struct host){
 			.kernel = "6.12.1-amd64", .module = "0123456789ABCDEF", .api = "1",
+			.transport = "FEDCBA9876543210", .log_interface = "lo",
 			.paging = "strict", .cpu = "vendor_id AuthenticAMD, model 1",
 			.features = "fpu vme sse", .memory = UINT64_C(1) << 30,
 		};
@@ -381,6 +382,9 @@ static void names_what_differs(void)
 {
 	EXPECT(differs(hosts[1].kernel, "KERNEL"));
 	EXPECT(differs(hosts[0].module, "MODULE_BUILD"));
+	EXPECT(differs(hosts[0].transport, "MODULE_BUILD"));
+	EXPECT(differs(hosts[0].log_interface, "LOG_INTERFACE"));
+	EXPECT(differs(hosts[1].log_interface, "LOG_INTERFACE"));
 	EXPECT(differs(hosts[1].api, "MODULE_VERSION"));
 	EXPECT(differs(hosts[1].paging, "PAGING"));
 	EXPECT(differs(hosts[0].cpu, "CPU_MODEL"));
