@@ -13,7 +13,8 @@
 
 unsigned long kvm_ft_fentry(const char *name)
 {
-	struct kprobe kp = { .symbol_name = name };
+	/* Never armed, which would patch the kernel, twice, and takes long. */
+	struct kprobe kp = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
 	unsigned long address;
 	int err;
 
