@@ -271,13 +271,12 @@ const char *replay_difference(struct replay *r)
 	difference = machine_difference(&r->machine, &machine);
 	if (difference)
 		return difference;
-	for (i = 0; i < r->mem_size; i++) {
-		if (r->guest.mem[i] != r->ram[i]) {
-			snprintf(text, sizeof(text), "RAM differs at %#zx", i);
-			return text;
-		}
-	}
-	return NULL;
+	if (!memcmp(r->guest.mem, r->ram, r->mem_size))
+		return NULL;
+	for (i = 0; r->guest.mem[i] == r->ram[i]; i++)
+		;
+	snprintf(text, sizeof(text), "RAM differs at %#zx", i);
+	return text;
 }
 
 void replay_release(struct replay *r)
