@@ -92,7 +92,7 @@ unittest: ## run the unit tests of the test scripts (T="name...": only those)
 	@$(DEPS) lab-6.12 user
 	$(TESTING)/run-unittests $(T)
 
-ftvmm_suite = $(filter virtqueue% control% output% disk% snapshot% hold%,$(T))
+ftvmm_suite = $(filter virtqueue% control% output% disk% snapshot% hold% blk% net%,$(T))
 ftd_suite = $(filter auth% pairing%,$(T))
 
 .PHONY: usertest

@@ -78,7 +78,7 @@ static void check_disks(struct check *c)
 		char text[512];
 
 		if (!disk_open(&disk, &o->disk[i], &loop, INPUT_TAG(INPUT_DISK, i)) &&
-		    !o->disk[i].shared) {
+		    !o->disk[i].shared && !o->disk[i].read_only) {
 			snprintf(text, sizeof(text), "disk image %s is this host's alone",
 				 o->disk[i].path);
 			find(c, "DISK_NOT_SHARED", text,
@@ -106,7 +106,7 @@ static void check_nets(struct check *c)
 			find(c, c->name, text, "ip tuntap add NAME mode tap vnet_hdr");
 			continue;
 		}
-		tap = tap_open(name);
+		tap = tap_open(name, false);
 		if (tap >= 0)
 			close(tap);
 	}

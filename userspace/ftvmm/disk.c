@@ -259,14 +259,9 @@ static void let_go(struct held *held, bool send)
 		end_request(r);
 }
 
-/* What other hosts can see.  Reading changes nothing there, and the guest waits for it. */
-static bool is_output(const struct request *r)
-{
-	return r->disk->shared && r->operation != DISK_READ;
-}
-
 void disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
-		 enum disk_operation operation, uint64_t offset, uint64_t size, void *data)
+		 enum disk_operation operation, uint64_t offset, uint64_t size, void *data,
+		 const uint64_t *position)
 {
 	const struct request what = {
 		.held = { .size = data ? size : 0, .let_go = let_go },
@@ -291,8 +286,8 @@ void disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
 		return;
 	}
 	__atomic_add_fetch(&disk->under_way, 1, __ATOMIC_SEQ_CST);
-	if (is_output(r) && hold_is_on())
-		hold_put(&r->held, hold_position());
+	if (position)
+		hold_put(&r->held, *position);
 	else
 		begin(r);
 }
@@ -342,12 +337,17 @@ static int find_size(struct disk *disk, const char *path)
 	return 0;
 }
 
+/*
+ * What the guest has written to a shared image must not be in this host's cache alone when
+ * that is told: after a takeover the guest reads it through another host's.
+ */
 static int open_image(struct disk *disk, const char *path)
 {
 	bool reads = disk->read_only || (disk->replayed && disk->shared);
 	bool exclusive = !disk->read_only && !disk->shared;
+	int flags = O_CLOEXEC | (reads ? O_RDONLY : O_RDWR) | (disk->shared ? O_DSYNC : 0);
 
-	disk->fd = open(path, (reads ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	disk->fd = open(path, flags);
 	if (disk->fd < 0)
 		return complain("cannot open disk image %s: %s%s", path, strerror(errno),
 				errno == EACCES || errno == EROFS ? " (or say ,ro)" : "");
@@ -385,6 +385,41 @@ int disk_open(struct disk *disk, const struct disk_option *option, struct loop *
 	return loop_watch(loop, &disk->completed);
 }
 
+static int compare_size(const struct disk *disk, const struct disk_option *option,
+			const char *other)
+{
+	if (disk->size == option->size)
+		return 0;
+	return complain("disk image %s has %llu bytes, the disk %s %llu", option->path,
+			(unsigned long long)disk->size, other,
+			(unsigned long long)option->size);
+}
+
+int disk_open_secondary(struct disk *disk, const struct disk_option *option, struct loop *loop,
+			uint32_t tag)
+{
+	int err = disk_open(disk, option, loop, tag);
+
+	disk->replayed = true;
+	if (err)
+		return -1;
+	if (!option->shared && !option->read_only)
+		return complain("DISK_NOT_SHARED: disk image %s is this host's alone; "
+				"put it where both hosts reach it, and say ,shared", option->path);
+	return compare_size(disk, option, "on the primary");
+}
+
+/* This host's cache may have what was there long ago, if anything has read it. */
+void disk_go_live(struct disk *disk)
+{
+	int err = posix_fadvise(disk->fd, 0, 0, POSIX_FADV_DONTNEED);
+
+	if (err)
+		complain("disk %u: cannot drop the cache of the image: %s", disk->tag & 0xff,
+			 strerror(err));
+	disk->replayed = false;
+}
+
 int disk_open_replay(struct disk *disk, const struct disk_option *option, uint32_t tag)
 {
 	*disk = (struct disk){
@@ -404,11 +439,7 @@ int disk_open_replay(struct disk *disk, const struct disk_option *option, uint32
 				option->path);
 	if (open_image(disk, option->path))
 		return -1;
-	if (disk->size != option->size)
-		return complain("disk image %s has %llu bytes, the disk that was recorded %llu",
-				option->path, (unsigned long long)disk->size,
-				(unsigned long long)option->size);
-	return 0;
+	return compare_size(disk, option, "that was recorded");
 }
 
 void disk_close(struct disk *disk)

@@ -60,8 +60,9 @@ struct disk_done {
 /**
  * struct disk - an image
  * @fd: its descriptor; -1 in a replay without an image
- * @replayed: it is that of a replay: nothing is read, nothing completes but what the
- *	log says, and what is written is written at once
+ * @replayed: it is that of a replay, or of a secondary: nothing is read, nothing completes
+ *	but what the log says, and what is written is written at once, if @shared does
+ *	not forbid it
  * @size: in bytes
  * @read_only: it cannot be written to
  * @shared: other hosts use it, too; a replay does not write to it
@@ -114,6 +115,31 @@ int disk_open(struct disk *disk, const struct disk_option *option, struct loop *
  */
 int disk_open_replay(struct disk *disk, const struct disk_option *option, uint32_t tag);
 
+/**
+ * disk_open_secondary() - open the disk of a secondary, which may go live
+ * @disk: must stay
+ * @option: as for disk_open(), and the size that the disk has on the primary
+ * @loop: the main loop
+ * @tag: of the events
+ *
+ * All that is needed to go live is opened, so that what is amiss shows now. Until then it is
+ * as in a replay, and nothing is read or written. An image that can be written must be
+ * shared; one that cannot may be a copy of the primary's: the size is compared, the content
+ * is not.
+ *
+ * Return: 0, or -1 with the reason told.
+ */
+int disk_open_secondary(struct disk *disk, const struct disk_option *option, struct loop *loop,
+			uint32_t tag);
+
+/*
+ * From now on requests are for the image: this side has won, so the other does not begin any
+ * more. What it has begun may still be in its host's kernel, or on the way; that it does not
+ * come later is the storage's part, which has to fence the other host off (see
+ * Documentation/vmm.rst).  While the guest stands still.
+ */
+void disk_go_live(struct disk *disk);
+
 void disk_close(struct disk *disk);
 
 /**
@@ -125,11 +151,13 @@ void disk_close(struct disk *disk);
  * @offset: in bytes; not for a flush
  * @size: in bytes; at most INT_MAX for reading and writing
  * @data: what to write, malloc()ed, freed when it is done; else NULL
+ * @position: it is an output, which waits until so much is committed (hold.h); NULL if not
  *
  * The vCPU's thread. If the host cannot begin it, that is told by an event, too.
  */
 void disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
-		 enum disk_operation operation, uint64_t offset, uint64_t size, void *data);
+		 enum disk_operation operation, uint64_t offset, uint64_t size, void *data,
+		 const uint64_t *position);
 
 /* A request has failed that was not even begun: an event.  @error: a positive errno. */
 void disk_fail(struct disk *disk, uint32_t request, uint32_t generation, int error);

@@ -67,7 +67,8 @@ struct hold_stats {
 
 /*
  * The position of the log for an output that is made now.  Called in the vCPU's thread, at
- * most once for each exit of the guest, with no lock held; it may wait for the log.
+ * most once for each device that the guest notifies, with no lock held; it may wait for the
+ * log.  A secondary calls it at the same points.
  */
 typedef uint64_t hold_position_fn(void *data);
 
@@ -114,7 +115,10 @@ unsigned int hold_go_live(void);
 /* Is there anything to do for hold_position() and hold_put()?  The vCPU's thread. */
 bool hold_is_on(void);
 
-/* For hold_put(): the same for all outputs of one exit.  The vCPU's thread. */
+/*
+ * For hold_put(): the same for all outputs of one notification.  Whether and when it is called
+ * must follow from what the guest does alone.  The vCPU's thread.
+ */
 uint64_t hold_position(void);
 
 /**

@@ -158,11 +158,12 @@ static int open_nets(struct machine *m)
 	unsigned int i;
 
 	for (i = 0; i < o->nets; i++) {
-		int tap = o->replay ? -1 : tap_open(o->net[i].tap);
+		int tap = o->replay ? -1 : tap_open(o->net[i].tap, true);
 
 		if (tap < 0 && !o->replay)
 			return -1;
-		if (virtio_net_open(&m->net[m->nets++], &m->pci, &m->loop, i, tap, o->net[i].mac))
+		if (virtio_net_open(&m->net[m->nets++], &m->pci, &m->loop, i, tap, o->net[i].mac,
+				    tap >= 0))
 			return -1;
 	}
 	return 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hold.h"
 #include "message.h"
 #include "virtio_blk.h"
 
@@ -124,29 +125,81 @@ static int free_request(const struct virtio_blk *blk)
 }
 
 /*
+ * Of the log, for what other hosts can see.  Reading changes nothing there, and the guest
+ * waits for it.  A secondary asks at the same place, whatever happens on either host: so
+ * before memory is allocated, and though it does not write.
+ */
+static const uint64_t *position_of(struct virtio_blk *blk, const struct task *task)
+{
+	if (!blk->disk.shared || task->operation == DISK_READ || !hold_is_on())
+		return NULL;
+	if (!blk->has_position)
+		blk->position = hold_position();
+	blk->has_position = true;
+	return &blk->position;
+}
+
+static void issue(struct virtio_blk *blk, int number, const struct chain *chain,
+		  const struct task *task, const uint64_t *position)
+{
+	void *data = NULL;
+
+	if (task->operation == DISK_WRITE) {
+		data = malloc(task->size);
+		if (!data) {
+			disk_fail(&blk->disk, number, blk->state.generation, ENOMEM);
+			return;
+		}
+		chain_read(chain, HEADER, data, task->size);
+	}
+	disk_submit(&blk->disk, number, blk->state.generation, task->operation, task->offset,
+		    task->size, data, position);
+}
+
+/*
  * Whatever the host has to say of it comes as an event: only what follows from the
  * guest's own doing is answered at once, so that a replay does the same.
  */
 static int begin(struct virtio_blk *blk, const struct chain *chain, const struct task *task)
 {
 	int number = free_request(blk);
-	void *data = NULL;
 
 	if (number < 0)
 		return -EBUSY;
 	blk->state.request[number].head = chain->head;
 	blk->state.request[number].busy = 1;
-	if (task->operation == DISK_WRITE) {
-		data = malloc(task->size);
-		if (!data) {
-			disk_fail(&blk->disk, number, blk->state.generation, ENOMEM);
-			return 0;
-		}
-		chain_read(chain, HEADER, data, task->size);
-	}
-	disk_submit(&blk->disk, number, blk->state.generation, task->operation, task->offset,
-		    task->size, data);
+	issue(blk, number, chain, task, position_of(blk, task));
 	return 0;
+}
+
+/*
+ * There is nobody to wait for any more.  If the driver has changed the chain meanwhile it
+ * gets what it deserves.
+ */
+static bool issue_again(struct virtio_blk *blk, int number)
+{
+	struct task task = { 0 };
+	struct chain chain;
+
+	if (!virtqueue_look(queue_of(blk), blk->state.request[number].head, &chain))
+		return false;
+	if (parse(blk, &chain, &task) == VIRTIO_BLK_S_OK)
+		issue(blk, number, &chain, &task, NULL);
+	else
+		disk_fail(&blk->disk, number, blk->state.generation, EIO);
+	return true;
+}
+
+unsigned int virtio_blk_go_live(struct virtio_blk *blk)
+{
+	unsigned int again = 0;
+	int i;
+
+	disk_go_live(&blk->disk);
+	for (i = 0; i < DISK_REQUESTS; i++)
+		if (blk->state.request[i].busy)
+			again += issue_again(blk, i);
+	return again;
 }
 
 static void notified(void *owner, unsigned int queue)
@@ -155,6 +208,7 @@ static void notified(void *owner, unsigned int queue)
 	struct virtqueue *q = queue_of(blk);
 	struct chain chain;
 
+	blk->has_position = false;
 	while (virtqueue_pop(q, &chain)) {
 		struct task task = { 0 };
 		uint8_t status = parse(blk, &chain, &task);

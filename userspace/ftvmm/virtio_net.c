@@ -180,7 +180,7 @@ static void transmit(struct virtio_net *net)
 
 		if (is_packet && held)
 			hold_packet(net, &chain, position);
-		else if (is_packet && net->tap >= 0)
+		else if (is_packet && net->live)
 			send_now(net, &chain);
 		virtqueue_push(q, chain.head, 0);
 	}
@@ -188,14 +188,20 @@ static void transmit(struct virtio_net *net)
 	virtio_interrupt(&net->virtio, TRANSMIT);
 }
 
-static void notified(void *owner, unsigned int queue)
+static void set_checksums(struct virtio_net *net)
 {
-	struct virtio_net *net = owner;
 	bool partial = virtio_has(&net->virtio, VIRTIO_NET_F_GUEST_CSUM);
 
 	if (net->partial != partial && net->tap >= 0)
 		tap_set_checksums(net->tap, partial);
 	net->partial = partial;
+}
+
+static void notified(void *owner, unsigned int queue)
+{
+	struct virtio_net *net = owner;
+
+	set_checksums(net);
 	if (queue == RECEIVE)
 		deliver(net);
 	else
@@ -219,12 +225,15 @@ static bool valid(const void *data)
 }
 
 int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
-		    unsigned int index, int tap, const uint8_t mac[NET_MAC])
+		    unsigned int index, int tap, const uint8_t mac[NET_MAC], bool live)
 {
 	struct virtio_net_config config = { .status = VIRTIO_NET_S_LINK_UP };
 
 	*net = (struct virtio_net){
 		.tap = tap,
+		.live = live,
+		.loop = loop,
+		.announce.timer.fd = -1,
 		.tag = INPUT_TAG(INPUT_NET, index),
 		.virtio = {
 			.type = VIRTIO_ID_NET,
@@ -254,13 +263,29 @@ int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
 	state_add(&net->saved);
 	if (tap >= 0)
 		tap_set_checksums(tap, false);
-	if (tap >= 0 && source_open(&net->source, loop, tap, post, net))
+	if (live && source_open(&net->source, loop, tap, post, net))
 		return -1;
 	return virtio_add(&net->virtio, pci, net->label);
 }
 
+/* Nothing comes in before the device is connected, nor until what is left was taken. */
+int virtio_net_go_live(struct virtio_net *net)
+{
+	if (source_open(&net->source, net->loop, net->tap, post, net))
+		return -1;
+	if (net->state.size)
+		loop_want(net->loop, &net->source.input, false);
+	set_checksums(net);
+	net->live = true;
+	if (tap_connect(net->tap))
+		return -1;
+	announce_begin(&net->announce, net->loop, net->tap, net->virtio.config);
+	return 0;
+}
+
 void virtio_net_close(struct virtio_net *net)
 {
+	announce_close(&net->announce);
 	source_close(&net->source);
 	if (net->tap >= 0)
 		close(net->tap);

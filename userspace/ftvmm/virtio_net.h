@@ -3,6 +3,7 @@
 #ifndef FTVMM_VIRTIO_NET_H
 #define FTVMM_VIRTIO_NET_H
 
+#include "announce.h"
 #include "inputs.h"
 #include "loop.h"
 #include "virtio.h"
@@ -25,9 +26,12 @@ struct virtio_net_state {
 /**
  * struct virtio_net - the network device
  * @tap: descriptor of the tap device; -1 in a replay: there is no network
+ * @live: packets come and go; if not, they come from a log
+ * @loop: the main loop
  * @tag: of its events
  * @partial: how tap_set_checksums() was called last
  * @source: reads packets
+ * @announce: of its address, when it has gone live
  * @virtio: what all have
  * @state: saved
  * @saved: its place in the list
@@ -35,9 +39,12 @@ struct virtio_net_state {
  */
 struct virtio_net {
 	int tap;
+	bool live;
+	struct loop *loop;
 	uint32_t tag;
 	bool partial;
 	struct source source;
+	struct announce announce;
 	struct virtio virtio;
 	struct virtio_net_state state;
 	struct state saved;
@@ -52,11 +59,24 @@ struct virtio_net {
  * @index: which one it is
  * @tap: descriptor, which is the device's from now on; -1 for none, in a replay
  * @mac: its address
+ * @live: packets come and go; false in a replay, and for a secondary, whose tap device is
+ *	open but not connected
  *
  * Return: 0, or -1 with the reason told.
  */
 int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
-		    unsigned int index, int tap, const uint8_t mac[NET_MAC]);
+		    unsigned int index, int tap, const uint8_t mac[NET_MAC], bool live);
+
+/**
+ * virtio_net_go_live() - from now on packets come and go
+ * @net: of a secondary
+ *
+ * The tap device is connected, and the guest's address announced to the network. While
+ * the guest stands still; then hold_go_live() follows.
+ *
+ * Return: 0, or -1 with the reason told.
+ */
+int virtio_net_go_live(struct virtio_net *net);
 
 void virtio_net_close(struct virtio_net *net);
 

@@ -91,7 +91,7 @@ static void drains(void)
 		char *data = malloc(SIZE);
 
 		memset(data, i + 1, SIZE);
-		disk_submit(&disk, i, 0, DISK_WRITE, (uint64_t)i * SIZE, SIZE, data);
+		disk_submit(&disk, i, 0, DISK_WRITE, (uint64_t)i * SIZE, SIZE, data, NULL);
 	}
 	disk_drain(&disk);
 	EXPECT(!disk.under_way);
@@ -126,7 +126,7 @@ static void fails_by_an_event(void)
 	inputs_apply();
 	EXPECT(completed == 1 && failure.request == 7 && failure.generation == 3 &&
 	       failure.error == ENOMEM && failure.last);
-	disk_submit(&disk, 8, 4, DISK_READ, (uint64_t)WRITES * SIZE, SIZE, NULL);
+	disk_submit(&disk, 8, 4, DISK_READ, (uint64_t)WRITES * SIZE, SIZE, NULL, NULL);
 	disk_drain(&disk);
 	inputs_apply();
 	EXPECT(completed == 2 && failure.request == 8 && failure.generation == 4 &&
@@ -149,12 +149,12 @@ static void keep_byte(void *device, const void *data, uint32_t size)
 		read_byte = done->data[0];
 }
 
-static void submit_write(uint32_t number, char byte)
+static void submit_write(uint32_t number, char byte, const uint64_t *position)
 {
 	char *data = malloc(DISK_SECTOR);
 
 	memset(data, byte, DISK_SECTOR);
-	disk_submit(&disk, number, 0, DISK_WRITE, 0, DISK_SECTOR, data);
+	disk_submit(&disk, number, 0, DISK_WRITE, 0, DISK_SECTOR, data, position);
 }
 
 /* Reads at once, whatever is held. */
@@ -163,21 +163,20 @@ static char first_byte(void)
 	int before = completed;
 
 	read_byte = -1;
-	disk_submit(&disk, 255, 0, DISK_READ, 0, DISK_SECTOR, NULL);
+	disk_submit(&disk, 255, 0, DISK_READ, 0, DISK_SECTOR, NULL, NULL);
 	while (completed == before)
 		inputs_apply();
 	return read_byte;
 }
 
-static void shared_writes_are_held(void)
+static void outputs_are_held(void)
 {
 	static uint64_t here = 3;
 
 	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep_byte, NULL);
-	disk.shared = true;
 	hold_begin(position, &here);
-	submit_write(0, 'a');
-	disk_submit(&disk, 1, 0, DISK_FLUSH, 0, 0, NULL);
+	submit_write(0, 'a', &here);
+	disk_submit(&disk, 1, 0, DISK_FLUSH, 0, 0, NULL, &here);
 	EXPECT(first_byte() == 0);
 	EXPECT(disk.under_way == 2 && completed == 1);
 	hold_release(2);
@@ -190,12 +189,12 @@ static void shared_writes_are_held(void)
 	hold_release_all();
 }
 
-static void own_writes_are_not_held(void)
+static void others_are_not(void)
 {
 	static uint64_t here = 3;
 
 	hold_begin(position, &here);
-	submit_write(0, 'b');
+	submit_write(0, 'b', NULL);
 	disk_drain(&disk);
 	inputs_apply();
 	EXPECT(completed == 1);
@@ -208,11 +207,10 @@ static void a_loser_writes_nothing(void)
 	static uint64_t here = 3;
 
 	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep_byte, NULL);
-	disk.shared = true;
 	hold_begin(position, &here);
-	submit_write(0, 'c');
+	submit_write(0, 'c', &here);
 	hold_drop();
-	submit_write(1, 'd');
+	submit_write(1, 'd', &here);
 	disk_drain(&disk);
 	inputs_apply();
 	EXPECT(!completed);
@@ -225,8 +223,8 @@ static const struct test tests[] = {
 	TEST(fails_by_an_event),
 	TEST(drains),
 	TEST(drains_nothing),
-	TEST(shared_writes_are_held),
-	TEST(own_writes_are_not_held),
+	TEST(outputs_are_held),
+	TEST(others_are_not),
 	TEST(a_loser_writes_nothing),
 };
 
