@@ -88,7 +88,8 @@ static void print_row(const char *name, struct json_object *status)
 	if (object_number(status, "lag_ms", &lag))
 		snprintf(lag_text, sizeof(lag_text), "%llu ms", (unsigned long long)lag);
 	printf("%-20s %-12s %-8s %6llu MiB %10llu %8s\n", name,
-	       object_text(status, "role") ?: "-", object_text(status, "state") ?: "no answer",
+	       object_text(status, "role") ?: "-", object_text(status, "state") ?:
+	       (object_flag(status, "ok") ? "-" : "no answer"),
 	       (unsigned long long)memory / MIB, (unsigned long long)generation, lag_text);
 }
 

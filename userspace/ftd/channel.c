@@ -49,7 +49,7 @@ static int send_object(struct channel *c, struct json_object *object, int64_t de
 	int err = 0;
 
 	if (!text)
-		err = findings_add(&c->findings, "MEMORY", "", "no memory");
+		err = findings_add(&c->findings, "NO_MEMORY", "", "no memory");
 	else if (lines_send(c->lines.fd, text, deadline))
 		err = no_line(&c->findings);
 	json_object_put(object);
@@ -123,7 +123,7 @@ int channel_send(struct channel *c, struct json_object *object)
 
 	json_object_put(object);
 	if (!line)
-		err = findings_add(&c->findings, "MEMORY", "", "no memory");
+		err = findings_add(&c->findings, "NO_MEMORY", "", "no memory");
 	else if (strlen(line) >= CHANNEL_LINE)
 		err = findings_add(&c->findings, "LINE_TOO_LONG", "", "there is too much to say");
 	else if (lines_send(c->lines.fd, line, deadline_in(CHANNEL_PAIR_MS)))

@@ -254,6 +254,17 @@ class FtdTest(unittest.TestCase):
         page = (folder / "ftd.conf.5").read_text(encoding="utf-8")
         self.assertEqual(set(re.findall(r"^\.TP\n\.B ([a-z-]+)$", page, re.MULTILINE)), known)
 
+    def test_reasons_are_documented(self):
+        """ftd.rst has the names of all reasons, and no others."""
+        source = "".join(file.read_text(encoding="utf-8")
+                         for file in (TOP / "userspace/ftd").glob("*.c"))
+        names = set(re.findall(r'(?:findings_add\([^"]*|refuse\(t, |^\t\{ |with %s: )"?'
+                               r'([A-Z][A-Z_]+)[":]', source, re.MULTILINE))
+        self.assertIn("TOO_MANY", names)
+        text = (TOP / "Documentation/ftd.rst").read_text(encoding="utf-8")
+        table = text[text.index("\nReasons\n"):text.index("\nftd's socket\n")]
+        self.assertEqual(set(re.findall("``([A-Z_]+)``", table)), names)
+
 
 if __name__ == "__main__":
     unittest.main()
