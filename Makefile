@@ -69,6 +69,11 @@ ftd: ## build the daemon that pairs hosts to build/ftd/ftd
 	@$(DEPS) user
 	+@$(MAKE) --no-print-directory -C userspace/ftd
 
+.PHONY: ft-arbiter
+ft-arbiter: ## build the tool for shared storage to build/arbiter/ft-arbiter
+	@$(DEPS) user vmm
+	+@$(MAKE) --no-print-directory -C userspace/arbiter
+
 # T= names the tests to run: all by default.
 T ?=
 
@@ -94,15 +99,19 @@ unittest: ## run the unit tests of the test scripts (T="name...": only those)
 
 ftvmm_suite = $(filter virtqueue% control% output% disk% snapshot% hold% blk% net%,$(T))
 ftd_suite = $(filter auth% pairing%,$(T))
+arbiter_suite = $(filter arbiter% contest% contenders%,$(T))
 
 .PHONY: usertest
-usertest: ## run the engine's, ftvmm's and ftd's suites in user space, with sanitizers (T="suite.case": only those)
+usertest: ## run the suites of the engine, ftvmm, ftd and the arbiter in user space, with sanitizers (T="suite.case": only those)
 	@$(DEPS) user vmm
-ifeq ($(ftvmm_suite)$(ftd_suite),)
+ifeq ($(ftvmm_suite)$(ftd_suite)$(arbiter_suite),)
 	@$(MAKE) --no-print-directory -C $(TESTING)/replay run $(if $(T),T='$(T)')
 endif
 ifneq ($(or $(ftvmm_suite),$(if $(T),,all)),)
 	@$(MAKE) --no-print-directory -C userspace/ftvmm test T='$(T)'
+endif
+ifneq ($(or $(arbiter_suite),$(if $(T),,all)),)
+	@$(MAKE) --no-print-directory -C userspace/arbiter test T='$(T)'
 endif
 ifneq ($(or $(ftd_suite),$(if $(T),,all)),)
 	@$(MAKE) --no-print-directory -C userspace/ftd test T='$(T)'
@@ -198,9 +207,10 @@ install: install-user ## install kvm-ft.ko for the running kernel, or KERNEL= or
 	@$(TESTING)/build-modules.sh --install $(INSTALL_FOR)
 
 .PHONY: install-user
-install-user: ftvmm ftadm ftd ## install ftvmm, ftadm, ftd, their manual pages and bash completion only
+install-user: ftvmm ftadm ftd ft-arbiter ## install ftvmm, ftadm, ftd, ft-arbiter, their manual pages and bash completion only
 	@$(MAKE) --no-print-directory -C userspace/ftvmm install
 	@$(MAKE) --no-print-directory -C userspace/ftadm install
+	@$(MAKE) --no-print-directory -C userspace/arbiter install
 	@$(MAKE) --no-print-directory -C userspace/ftd install
 
 .PHONY: clean
