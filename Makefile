@@ -94,7 +94,7 @@ selftest: modules selftest-build ## run the selftests on an emulated host (T="na
 
 .PHONY: unittest
 unittest: ## run the unit tests of the test scripts (T="name...": only those)
-	@$(DEPS) lab-6.12 user
+	@$(DEPS) lab-6.12 user vmm
 	$(TESTING)/run-unittests $(T)
 
 ftvmm_suite = $(filter virtqueue% control% output% disk% snapshot% hold% blk% net%,$(T))
