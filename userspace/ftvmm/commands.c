@@ -23,13 +23,15 @@ static void add_number(struct json_object *to, const char *name, uint64_t number
 	add(to, name, json_object_new_uint64(number));
 }
 
-/* Of today's roles; pairs of hosts have others. */
 static const char *role(const struct commands *c)
 {
+	const struct lockstep *l = c->protect.lockstep;
+
 	if (c->options->replay)
 		return "replay";
-	return __atomic_load_n(&c->vcpu->recording, __ATOMIC_SEQ_CST) ? "recording" :
-	       "unprotected";
+	if (l->state == LOCKSTEP_NONE && __atomic_load_n(&c->vcpu->recording, __ATOMIC_SEQ_CST))
+		return "recording";
+	return lockstep_role(l);
 }
 
 static const char *state(struct commands *c)
@@ -118,10 +120,12 @@ static enum control_result status(void *owner, struct control_call *call)
 	add_text(call->reply, "console", consoles[o->console]);
 	add(call->reply, "disks", disk_list(o));
 	add(call->reply, "nets", net_list(o));
-	add_seconds(call->reply, "seconds", CLOCK_MONOTONIC,
-		    c->vcpu->since.tv_sec + c->vcpu->since.tv_nsec / 1e9);
-	if (!pthread_getcpuclockid(c->vcpu->thread, &clock))
+	if (c->vcpu->started)
+		add_seconds(call->reply, "seconds", CLOCK_MONOTONIC, c->vcpu->since.tv_sec +
+			    c->vcpu->since.tv_nsec / 1e9);
+	if (c->vcpu->started && !pthread_getcpuclockid(c->vcpu->thread, &clock))
 		add_seconds(call->reply, "vcpu_seconds", clock, 0);
+	protect_commands_status(&c->protect, call->reply);
 	add_number(call->reply, "resets", __atomic_load_n(&c->vcpu->resets, __ATOMIC_RELAXED));
 	return CONTROL_DONE;
 }
@@ -183,7 +187,7 @@ static enum control_result press_button(void *owner, struct control_call *call)
 {
 	struct commands *c = owner;
 
-	if (c->options->replay)
+	if (c->options->replay || c->protect.lockstep->state == LOCKSTEP_SECONDARY)
 		return control_refuse(call->reply, NULL, "a replay takes no input");
 	info("the power button is pressed");
 	power_press_button();
@@ -211,6 +215,7 @@ static void on_vcpu_told(void *owner)
 		tell_state(c, "running", "reset");
 	c->resets = resets;
 	record_commands_look(&c->record);
+	protect_commands_look(&c->protect);
 	if (!pause_is_standing(&c->vcpu->pause))
 		return;
 	tell_paused(c);
@@ -239,6 +244,17 @@ int commands_open(struct commands *c)
 	c->record.control = c->control;
 	c->record.vcpu = c->vcpu;
 	record_commands_open(&c->record);
+	c->protect.control = c->control;
+	c->protect.vcpu = c->vcpu;
+	if (protect_commands_open(&c->protect))
+		return -1;
+	return 0;
+}
+
+int commands_watch(struct commands *c)
+{
+	if (!c->control)
+		return 0;
 	c->vcpu_told = (struct watch){
 		.fd = c->vcpu->pause.told,
 		.ready = on_vcpu_told,
@@ -253,5 +269,6 @@ void commands_ended(struct commands *c, const char *reason)
 		return;
 	answer_waiting(c, "the guest has ended");
 	record_commands_ended(&c->record);
+	protect_commands_ended(&c->protect);
 	tell_state(c, "ended", reason);
 }

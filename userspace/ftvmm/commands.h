@@ -5,6 +5,7 @@
 
 #include "control.h"
 #include "options.h"
+#include "protect_commands.h"
 #include "record_commands.h"
 #include "vcpu.h"
 
@@ -17,6 +18,7 @@
  * @vcpu: its vCPU
  * @loop: the main loop, which quit ends
  * @record: the commands about recordings
+ * @protect: those about protection
  * @vcpu_told: the vCPU's thread has stopped, was reset, or has done what it was asked
  * @command: they
  * @waiting: tickets of those who wait for the guest to stand still; 0 for none
@@ -29,6 +31,7 @@ struct commands {
 	struct vcpu *vcpu;
 	struct loop *loop;
 	struct record_commands record;
+	struct protect_commands protect;
 	struct watch vcpu_told;
 	struct control_command command[COMMANDS];
 	uint64_t waiting[CONTROL_CLIENTS];
@@ -38,11 +41,15 @@ struct commands {
 
 /**
  * commands_open() - add the commands to the socket
- * @commands: must stay; all up to @loop is set, and so is the recording of @record
+ * @commands: must stay; all up to @loop is set, and so are the recording of
+ *	@record and the lockstep of @protect
  *
  * Return: 0, or -1 with the reason told.
  */
 int commands_open(struct commands *commands);
+
+/* From now on the vCPU is there.  Returns 0, or -1 with the reason told. */
+int commands_watch(struct commands *commands);
 
 /**
  * commands_ended() - the guest's run is over

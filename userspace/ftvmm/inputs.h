@@ -31,7 +31,8 @@
 #define INPUT_DISK		5	/* struct disk_done */
 #define INPUT_TIME		6	/* value: seconds since 1970, 64 bits */
 #define INPUT_ENTROPY		7	/* value: random bytes */
-#define INPUT_KINDS		8
+#define INPUT_OUTPUT		8	/* nothing: where the guest has sent something */
+#define INPUT_KINDS		9
 #define INPUT_INDEXES		16	/* devices of one kind */
 #define INPUT_TAG(kind, index)	((kind) << 8 | (index))
 

@@ -6,10 +6,13 @@
 #include "message.h"
 
 #define SECTION		"machine"
-#define VERSION		1
+#define VERSION		2
 
 /**
  * struct machine_config - as it is in the snapshot
+ * @id: of the VM, for the arbiter
+ * @generation: number of the protection that begins with this snapshot; 0 if none does
+ * @tsc_khz: of the guest
  * @memory: bytes
  * @checking: the log has registers and hashes
  * @console: enum console
@@ -19,6 +22,9 @@
  * @net: addresses
  */
 struct machine_config {
+	uint8_t id[ARBITER_ID];
+	uint64_t generation;
+	uint64_t tsc_khz;
 	uint64_t memory;
 	uint32_t checking;
 	uint32_t console;
@@ -34,10 +40,12 @@ struct machine_config {
 	} net[NICS_MAX];
 };
 
-int machine_config_save(const struct options *options, bool checking,
+int machine_config_save(const struct options *options, uint64_t generation, bool checking,
 			struct snapshot_writer *to)
 {
 	struct machine_config config = {
+		.generation = generation,
+		.tsc_khz = options->tsc_khz,
 		.memory = options->memory,
 		.checking = checking,
 		.console = options->console,
@@ -46,6 +54,7 @@ int machine_config_save(const struct options *options, bool checking,
 	};
 	unsigned int i;
 
+	memcpy(config.id, options->id, sizeof(config.id));
 	for (i = 0; i < options->disks; i++) {
 		config.disk[i].size = options->disk[i].size;
 		config.disk[i].read_only = options->disk[i].read_only;
@@ -58,6 +67,7 @@ int machine_config_save(const struct options *options, bool checking,
 static int is_sane(const struct machine_config *config)
 {
 	return config->disks <= DISKS_MAX && config->nets <= NICS_MAX &&
+	       config->tsc_khz <= INT32_MAX &&
 	       config->console <= CONSOLE_NONE && config->memory >= MEMORY_MIN &&
 	       config->memory <= MEMORY_MAX && config->memory % MEMORY_UNIT == 0;
 }
@@ -92,9 +102,16 @@ int machine_config_load(struct options *options, struct snapshot_reader *from)
 		return -1;
 	if (!is_sane(&config))
 		return complain("%s describes a machine that cannot be", from->name);
+	memcpy(options->id, config.id, sizeof(config.id));
+	options->generation = config.generation;
+	options->tsc_khz = config.tsc_khz;
 	options->memory = config.memory;
 	options->console = config.console;
 	options->recorded_checking = config.checking;
+	if (options->secondary >= 0 &&
+	    (options->nets != config.nets || options->disks != config.disks))
+		return complain("the guest has %u disks and %u nets: name them all, here, too",
+				config.disks, config.nets);
 	options->nets = config.nets;
 	for (i = 0; i < config.nets; i++)
 		memcpy(options->net[i].mac, config.net[i].mac, sizeof(config.net[i].mac));

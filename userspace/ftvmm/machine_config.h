@@ -10,7 +10,7 @@
  * @checking: the log will have registers and hashes.  Both return 0, or -1 with the
  * reason told.
  */
-int machine_config_save(const struct options *options, bool checking,
+int machine_config_save(const struct options *options, uint64_t generation, bool checking,
 			struct snapshot_writer *to);
 
 /**

@@ -33,7 +33,9 @@
 #include "tap.h"
 #include "vm.h"
 
-#define EXIT_DIVERGED		3	/* of the program: --help says so */
+/* Of the program: --help says so. */
+#define EXIT_DIVERGED		3
+#define EXIT_ELSEWHERE		4
 #define PROGRESS_SECONDS	2
 
 /**
@@ -50,6 +52,7 @@
  * @vcpu: the vCPU
  * @boot: what is booted
  * @recording: that is made or played
+ * @lockstep: the guest on another host
  * @progress: when to tell how far a replay has come
  * @serial: ttyS0
  * @rtc: the clock
@@ -75,6 +78,7 @@ struct machine {
 	struct vcpu vcpu;
 	struct boot boot;
 	struct recording recording;
+	struct lockstep lockstep;
 	struct watch progress;
 	struct serial serial;
 	struct rtc rtc;
@@ -143,6 +147,8 @@ static int open_disks(struct machine *m)
 
 		if (o->replay)
 			err = disk_open_replay(&blk->disk, disk, tag);
+		else if (o->secondary >= 0)
+			err = disk_open_secondary(&blk->disk, disk, &m->loop, tag);
 		else
 			err = disk_open(&blk->disk, disk, &m->loop, tag);
 		if (err || virtio_blk_open(blk, &m->pci, i))
@@ -158,12 +164,13 @@ static int open_nets(struct machine *m)
 	unsigned int i;
 
 	for (i = 0; i < o->nets; i++) {
-		int tap = o->replay ? -1 : tap_open(o->net[i].tap, true);
+		bool live = !options_replays(o);
+		int tap = o->replay ? -1 : tap_open(o->net[i].tap, live);
 
 		if (tap < 0 && !o->replay)
 			return -1;
 		if (virtio_net_open(&m->net[m->nets++], &m->pci, &m->loop, i, tap, o->net[i].mac,
-				    tap >= 0))
+				    live))
 			return -1;
 	}
 	return 0;
@@ -177,7 +184,7 @@ static int open_terminal(struct machine *m)
 		return 0;
 	if (output_open(STDOUT_FILENO))
 		return -1;
-	if (m->options.replay)
+	if (options_replays(&m->options))
 		return 0;
 	m->terminal.quit = quit;
 	m->terminal.owner = m;
@@ -202,17 +209,51 @@ static int open_devices(struct machine *m)
 	return open_terminal(m);
 }
 
+/* A secondary's devices become real.  The vCPU's thread, the guest stands still. */
+static int go_live(void *owner)
+{
+	struct machine *m = owner;
+	unsigned int i;
+
+	m->options.secondary = -1;
+	for (i = 0; i < m->disks; i++)
+		virtio_blk_go_live(&m->blk[i]);
+	for (i = 0; i < m->nets; i++)
+		if (virtio_net_go_live(&m->net[i]))
+			return -1;
+	return 0;
+}
+
+static void lockstep_changed(void *owner)
+{
+	struct machine *m = owner;
+
+	protect_commands_tell(&m->commands.protect);
+}
+
+static int open_lockstep(struct machine *m)
+{
+	m->recording.options = &m->options;
+	m->recording.vcpu = &m->vcpu;
+	m->recording.boot = &m->boot;
+	m->boot.vcpu = &m->vcpu;
+	m->lockstep.recording = &m->recording;
+	m->lockstep.loop = &m->loop;
+	m->lockstep.go_live = go_live;
+	m->lockstep.tell = lockstep_changed;
+	m->lockstep.owner = m;
+	return lockstep_open(&m->lockstep);
+}
+
 /* What is booted: what the user names, or what a recording has. */
 static int open_boot(struct machine *m)
 {
 	struct options *o = &m->options;
 
-	m->recording.options = o;
-	m->recording.vcpu = &m->vcpu;
-	m->recording.boot = &m->boot;
-	m->boot.vcpu = &m->vcpu;
 	if (o->replay)
 		return recording_open(&m->recording, o);
+	if (o->secondary >= 0)
+		return lockstep_receive(&m->lockstep, o);
 	return boot_open(&m->boot, o->kernel, o->initrd);
 }
 
@@ -229,6 +270,7 @@ static int open_control(struct machine *m)
 		.vcpu = &m->vcpu,
 		.loop = &m->loop,
 		.record.recording = &m->recording,
+		.protect.lockstep = &m->lockstep,
 	};
 	return commands_open(&m->commands);
 }
@@ -242,12 +284,19 @@ static int set_up(struct machine *m)
 	};
 	struct options *o = &m->options;
 
+	if (loop_open(&m->loop) || open_lockstep(m) || open_control(m))
+		return -1;
+	if (o->secondary >= 0 && lockstep_wait(&m->lockstep))
+		return -1;
 	if (open_boot(m) || vm_open(&m->vm, o->memory) ||
 	    vcpu_open(&m->vcpu, &m->vm, boot_load, &m->boot))
 		return -1;
-	if (!o->replay && boot_set_command_line(&m->boot, o->append, consoles[o->console]))
+	if (o->tsc_khz && vcpu_set_tsc_khz(&m->vcpu, o->tsc_khz))
 		return -1;
-	if (loop_open(&m->loop) || open_control(m) || watch_signals(m))
+	o->tsc_khz = vcpu_tsc_khz(&m->vcpu);
+	if (!options_replays(o) && boot_set_command_line(&m->boot, o->append, consoles[o->console]))
+		return -1;
+	if (commands_watch(&m->commands) || watch_signals(m))
 		return -1;
 	m->ended = (struct watch){ .fd = m->vcpu.ended, .ready = quit, .owner = m };
 	if (loop_watch(&m->loop, &m->ended))
@@ -286,7 +335,10 @@ static int prepare(struct machine *m)
 {
 	const struct options *o = &m->options;
 
-	if (o->replay) {
+	if (o->secondary >= 0) {
+		if (state_keep() || lockstep_load(&m->lockstep))
+			return -1;
+	} else if (o->replay) {
 		if (state_keep() || recording_load(&m->recording) || watch_progress(m))
 			return -1;
 	} else if (vcpu_boot(&m->vcpu)) {
@@ -294,7 +346,7 @@ static int prepare(struct machine *m)
 	}
 	if (o->record && recording_start(&m->recording, o->record, o->verify))
 		return -1;
-	if (o->record || o->replay)
+	if (o->record || options_replays(o))
 		vcpu_record(&m->vcpu, &m->recording);
 	return 0;
 }
@@ -305,6 +357,7 @@ static const char *end_of(enum vcpu_end end)
 		[VCPU_POWERED_OFF] = "powered off",
 		[VCPU_STOPPED] = "ended",
 		[VCPU_REPLAYED] = "replayed",
+		[VCPU_ELSEWHERE] = "another host runs the guest",
 		[VCPU_FAILED] = "failed",
 	};
 
@@ -331,6 +384,8 @@ static int run(struct machine *m)
 		break;
 	case VCPU_REPLAYED:
 		break;
+	case VCPU_ELSEWHERE:
+		return EXIT_ELSEWHERE;
 	default:
 		failed = 1;
 	}
@@ -343,6 +398,7 @@ static void tear_down(struct machine *m)
 {
 	unsigned int i;
 
+	protect_commands_close(&m->commands.protect);
 	control_close(&m->control);
 	output_close();
 	terminal_close(&m->terminal);
@@ -350,6 +406,7 @@ static void tear_down(struct machine *m)
 		disk_close(&m->blk[i].disk);
 	for (i = 0; i < m->nets; i++)
 		virtio_net_close(&m->net[i]);
+	lockstep_close(&m->lockstep);
 	kvmft_close(&m->recording.session);
 	vcpu_close(&m->vcpu);
 	vm_close(&m->vm);
@@ -368,6 +425,7 @@ int main(int argc, char **argv)
 		.signals.fd = -1,
 		.progress.fd = -1,
 		.recording.session.fd = -1,
+		.lockstep = { .socket = -1, .decided.fd = -1, .arbiter.fd = -1 },
 		.vm = { .kvm = -1, .fd = -1 },
 		.vcpu = { .fd = -1, .ended = -1, .pause.told = -1, .run = (void *)-1 },
 	};

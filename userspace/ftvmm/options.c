@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
 #include <getopt.h>
 #include <linux/kvm_ft.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "memory.h"
 #include "message.h"
@@ -16,14 +18,15 @@
 static const char help[] =
 "usage: ftvmm --kernel FILE [OPTION]...\n"
 "       ftvmm --replay DIR [OPTION]...\n"
+"       ftvmm --secondary FD --arbiter FILE [OPTION]...\n"
 "       ftvmm check [-j] --kernel FILE [OPTION]...\n"
 "       ftvmm send SOCKET REQUEST\n"
 "\n"
 "Run a Linux guest under KVM, with one vCPU and no firmware; or replay a recording\n"
-"of one. 'check' says what stands in the way of protecting such a guest, without\n"
+"of one; or be the secondary of a guest on another host. 'check' says what stands in the way of protecting such a guest, without\n"
 "starting it. 'send' sends a request to the control socket of a guest that runs, and\n"
 "prints the reply: status, pause, resume, power (the button), quit, finish (a\n"
-"recording), events (what changes, until the guest ends), help, or a whole request in\n"
+"recording), unprotect, events (what changes, until the guest ends), help, or a whole request in\n"
 "JSON, such as '{\"command\":\"record\",\"dir\":\"DIR\"}'.\n"
 "\n"
 "  -k, --kernel FILE     the guest's kernel: a bzImage, such as /boot/vmlinuz-*\n"
@@ -56,6 +59,13 @@ static const char help[] =
 "      --counter TYPE    of guest progress: 'cpu', the CPU's own (the default), or\n"
 "                        'lab', that of an emulated host\n"
 "\n"
+"      --secondary FD    replay the guest that comes over a connection, which is\n"
+"                        open as descriptor FD, and take it over when its primary is\n"
+"                        lost; with the disks and network devices that the primary has,\n"
+"                        on this host. ftd starts it\n"
+"      --arbiter FILE    a block device, or file, that both hosts share and that was\n"
+"                        formatted with ft-arbiter: it decides who runs the guest\n"
+"\n"
 "  -j, --json            print what 'check' finds in JSON\n"
 "  -h, --help            this text\n"
 "  -V, --version\n"
@@ -66,7 +76,7 @@ static const char help[] =
 "Exit status: 0 when the guest was powered off or ended, the recording was played to\n"
 "its end, nothing stands in the way of protection, or the request was granted; 1 after\n"
 "an error or otherwise, 2 if the command line is wrong, 3 if a replay has diverged\n"
-"from its recording.\n";
+"from its recording, 4 if another host runs the guest now.\n";
 
 enum {
 	OPT_CONSOLE = 256,
@@ -74,6 +84,8 @@ enum {
 	OPT_LOG,
 	OPT_NET,
 	OPT_RECORD,
+	OPT_SECONDARY,
+	OPT_ARBITER,
 	OPT_REPLAY,
 	OPT_UNTIL,
 	OPT_VERIFY,
@@ -95,6 +107,8 @@ static const struct option table[] = {
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "record", required_argument, NULL, OPT_RECORD },
 	{ "replay", required_argument, NULL, OPT_REPLAY },
+	{ "secondary", required_argument, NULL, OPT_SECONDARY },
+	{ "arbiter", required_argument, NULL, OPT_ARBITER },
 	{ "until", required_argument, NULL, OPT_UNTIL },
 	{ "verify", no_argument, NULL, OPT_VERIFY },
 	{ "hash-interval", required_argument, NULL, OPT_HASH_INTERVAL },
@@ -228,6 +242,18 @@ static int parse_counter(struct options *options, const char *text)
 	return 0;
 }
 
+static int parse_descriptor(struct options *options, const char *text)
+{
+	uint64_t fd;
+
+	if (parse_number("--secondary", text, 0, INT32_MAX, &fd))
+		return -1;
+	options->secondary = fd;
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC))
+		return complain("--secondary %s: no such descriptor: ftd starts secondaries", text);
+	return 0;
+}
+
 /* Those of a recording, and of the machine that makes it. */
 static int take_recording(struct options *options, int option, char *value)
 {
@@ -237,6 +263,11 @@ static int take_recording(struct options *options, int option, char *value)
 		return 0;
 	case OPT_REPLAY:
 		options->replay = value;
+		return 0;
+	case OPT_SECONDARY:
+		return parse_descriptor(options, value);
+	case OPT_ARBITER:
+		options->arbiter = value;
 		return 0;
 	case OPT_VERIFY:
 		options->verify = true;
@@ -342,6 +373,19 @@ static int check_replay(const struct options *options)
 	return 0;
 }
 
+static int check_secondary(const struct options *options)
+{
+	if (options->record || options->replay || options->verify || options->until)
+		return complain("--secondary: its primary decides what is recorded");
+	if (options->check || options->json)
+		return complain("ftvmm check: it is about a guest, not a secondary");
+	if (options->kernel || options->initrd)
+		return complain("--secondary: kernel and initrd come from its primary");
+	if (!options->arbiter)
+		return complain("--secondary: name its primary's arbiter with --arbiter");
+	return 0;
+}
+
 /* The options that there are, and those that are refused. */
 static void make_table(struct option *all)
 {
@@ -359,7 +403,9 @@ int options_parse(struct options *options, int argc, char **argv)
 	int option, done;
 
 	*options = (struct options){ .name = "ftvmm", .append = "", .memory = MEMORY_DEFAULT,
-				      .hash_interval = HASH_INTERVAL };
+				      .hash_interval = HASH_INTERVAL, .secondary = -1 };
+	if (getrandom(options->id, sizeof(options->id), 0) != sizeof(options->id))
+		return complain("no random number for the VM: %s", strerror(errno));
 	make_table(all);
 	options->check = argc > 1 && !strcmp(argv[1], "check");
 	optind = options->check ? 2 : 1;
@@ -370,5 +416,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	}
 	if (optind < argc)
 		return complain("'%s' is not an option: see ftvmm --help", argv[optind]);
+	if (options->secondary >= 0)
+		return check_secondary(options);
 	return options->replay ? check_replay(options) : check_record(options);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../arbiter/record.h"
 #include "refused.h"
 
 #define FTVMM_VERSION	"0.1.0"
@@ -69,6 +70,11 @@ struct net_option {
  * @json: print in JSON what @check finds
  * @refused: options that no guest can have; with @check, else it was told
  * @refusals: how many
+ * @secondary: descriptor of the connection that a secondary's guest comes over; -1 if it is none
+ * @arbiter: path of the storage that decides who runs the guest, or NULL
+ * @id: of the VM
+ * @tsc_khz: frequency of the guest's TSC; 0 until it is known
+ * @generation: secondary: number of the protection
  * @lab_counter: the counter is that of an emulated host
  */
 struct options {
@@ -95,7 +101,18 @@ struct options {
 	const struct refused_option *refused[REFUSALS_MAX];
 	unsigned int refusals;
 	bool lab_counter;
+	int secondary;
+	const char *arbiter;
+	uint8_t id[ARBITER_ID];
+	unsigned int tsc_khz;
+	uint64_t generation;
 };
+
+/* Does the guest's log come from somewhere? */
+static inline bool options_replays(const struct options *options)
+{
+	return options->replay || options->secondary >= 0;
+}
 
 /**
  * options_parse() - read the command line

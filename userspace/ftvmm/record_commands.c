@@ -30,7 +30,7 @@ static bool is_recording(const struct record_commands *c)
 /* NULL if it can be done; otherwise why not. */
 static const char *obstacle(struct record_commands *c, bool recording)
 {
-	if (c->ticket)
+	if (c->deferred.ticket)
 		return "a recording is just being begun or ended";
 	if (pause_is_standing(&c->vcpu->pause))
 		return "the guest is paused: resume it first";
@@ -39,15 +39,6 @@ static const char *obstacle(struct record_commands *c, bool recording)
 	if (!recording && is_recording(c))
 		return "the guest is recorded or replayed already";
 	return NULL;
-}
-
-static enum control_result ask(struct record_commands *c, struct control_call *call,
-			       int (*run)(void *data))
-{
-	c->task = (struct vcpu_task){ .run = run, .data = c };
-	c->ticket = call->ticket;
-	vcpu_do(c->vcpu, &c->task);
-	return CONTROL_LATER;
 }
 
 static int take_parameters(struct record_commands *c, struct json_object *request)
@@ -76,7 +67,7 @@ static enum control_result record(void *owner, struct control_call *call)
 	if (take_parameters(c, call->request))
 		return control_refuse(call->reply, "name a new folder in \"dir\"",
 				      "\"dir\" must be a path, \"verify\" true or false");
-	return ask(c, call, start);
+	return deferred_ask(&c->deferred, call, start, c);
 }
 
 static enum control_result end(void *owner, struct control_call *call)
@@ -84,28 +75,20 @@ static enum control_result end(void *owner, struct control_call *call)
 	struct record_commands *c = owner;
 	const char *why = obstacle(c, true);
 
+	if (!why && c->recording->lockstep)
+		why = "its log goes to or comes from another host: see unprotect";
 	if (!why && recording_is_replay(c->recording))
 		why = "this is a replay: it ends with its recording";
 	if (why)
 		return control_refuse(call->reply, NULL, "%s", why);
-	return ask(c, call, finish);
-}
-
-static void answer(struct record_commands *c, const char *error)
-{
-	struct json_object *reply = control_pending(c->control, c->ticket);
-
-	if (reply && error)
-		control_refuse(reply, "see its messages", "%s", error);
-	if (reply)
-		control_answer(c->control, c->ticket);
-	c->ticket = 0;
+	return deferred_ask(&c->deferred, call, finish, c);
 }
 
 void record_commands_look(struct record_commands *c)
 {
-	if (c->ticket && vcpu_did(&c->task))
-		answer(c, c->task.result ? "ftvmm could not do it" : NULL);
+	if (deferred_is_done(&c->deferred))
+		deferred_answer(&c->deferred, c->deferred.task.result ? "ftvmm could not do it" :
+				NULL);
 }
 
 void record_commands_open(struct record_commands *c)
@@ -118,6 +101,8 @@ void record_commands_open(struct record_commands *c)
 	};
 	int i;
 
+	c->deferred.control = c->control;
+	c->deferred.vcpu = c->vcpu;
 	for (i = 0; i < RECORD_COMMANDS; i++) {
 		c->command[i] = all[i];
 		c->command[i].owner = c;
@@ -127,8 +112,8 @@ void record_commands_open(struct record_commands *c)
 
 void record_commands_ended(struct record_commands *c)
 {
-	if (c->ticket)
-		answer(c, "the guest has ended");
+	if (c->deferred.ticket)
+		deferred_answer(&c->deferred, "the guest has ended");
 	free(c->folder);
 	c->folder = NULL;
 }

@@ -4,6 +4,7 @@
 #define FTVMM_RECORD_COMMANDS_H
 
 #include "control.h"
+#include "deferred.h"
 #include "recording.h"
 
 #define RECORD_COMMANDS	2
@@ -16,8 +17,7 @@
  * @command: they
  * @folder: that is, or was, recorded to; allocated
  * @verify: with registers and hashes
- * @task: what the vCPU's thread was asked to do
- * @ticket: of who has asked; 0 if nobody did
+ * @deferred: the call that is carried out
  */
 struct record_commands {
 	struct control *control;
@@ -26,8 +26,7 @@ struct record_commands {
 	struct control_command command[RECORD_COMMANDS];
 	char *folder;
 	bool verify;
-	struct vcpu_task task;
-	uint64_t ticket;
+	struct deferred deferred;
 };
 
 /* Adds the commands to the socket; all up to @recording is set. */

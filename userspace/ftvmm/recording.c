@@ -6,6 +6,7 @@
 
 #include "../libkvmft/qualify.h"
 #include "inputs.h"
+#include "lockstep.h"
 #include "machine_config.h"
 #include "message.h"
 #include "recording.h"
@@ -31,7 +32,7 @@ static int open_file(const char *folder, const char *name, int flags)
 }
 
 /* The guest's counter: the CPU's, or on an emulated host the lab's. */
-static int open_session(struct recording *r)
+int recording_open_session(struct recording *r)
 {
 	struct kvmft_guest guest = {
 		.vm = r->vcpu->vm->fd,
@@ -40,6 +41,9 @@ static int open_session(struct recording *r)
 	};
 	struct kvmft_counter lab;
 
+	kvmft_close(&r->session);
+	if (memory_lock(&r->vcpu->vm->memory))
+		return -1;
 	if (r->options->lab_counter) {
 		if (kvmft_counter_of_lab(&lab))
 			return complain("there is no lab counter: load kvm-ft-lab-pmu.ko");
@@ -66,9 +70,11 @@ static int start_log(struct recording *r)
 	return err ? complain("cannot record the guest: %s", r->session.problem) : 0;
 }
 
-static int save_parts(const struct recording *r, struct snapshot_writer *to)
+int recording_save(struct recording *r, struct snapshot_writer *to)
 {
-	if (snapshot_begin(to) || machine_config_save(r->options, r->verify, to) ||
+	uint64_t generation = r->lockstep ? r->lockstep->generation : 0;
+
+	if (snapshot_begin(to) || machine_config_save(r->options, generation, r->verify, to) ||
 	    boot_save(r->boot, to) || state_save(to) || memory_save(&r->vcpu->vm->memory, to))
 		return -1;
 	return snapshot_end(to);
@@ -84,7 +90,7 @@ static int save_state(struct recording *r)
 
 	if (to.fd < 0)
 		return -1;
-	err = save_parts(r, &to);
+	err = recording_save(r, &to);
 	if (close(to.fd) && !err)
 		err = complain("cannot write %s: %s", STATE_FILE, strerror(errno));
 	/* Both sides begin with a vCPU that was set, not one that has run. */
@@ -109,11 +115,10 @@ int recording_start(struct recording *r, const char *folder, bool verify)
 	r->folder = folder;
 	r->verify = verify;
 	r->created = false;
-	kvmft_close(&r->session);
 	made = !mkdir(folder, 0700);
 	if (!made && errno != EEXIST)
 		return complain("cannot make folder %s: %s", folder, strerror(errno));
-	if (memory_lock(&r->vcpu->vm->memory) || open_session(r) || start_log(r) ||
+	if (recording_open_session(r) || start_log(r) ||
 	    save_state(r)) {
 		kvmft_close(&r->session);
 		/* What could not be begun leaves no trace. */
@@ -134,6 +139,7 @@ int recording_open(struct recording *r, struct options *options)
 	int fd;
 
 	r->folder = options->replay;
+	r->replays = true;
 	r->state = (struct snapshot_reader){
 		.name = STATE_FILE,
 		.fd = open_file(r->folder, STATE_FILE, O_RDONLY),
@@ -167,7 +173,7 @@ static int take_section(struct recording *r)
 	return taken < 0 ? -1 : 0;
 }
 
-static int load_state(struct recording *r)
+int recording_load_state(struct recording *r)
 {
 	for (;;) {
 		if (snapshot_next(&r->state))
@@ -184,11 +190,11 @@ static int load_state(struct recording *r)
 
 int recording_load(struct recording *r)
 {
-	int err = load_state(r), log;
+	int err = recording_load_state(r), log;
 
 	close(r->state.fd);
 	r->state.fd = -1;
-	if (err || memory_lock(&r->vcpu->vm->memory) || open_session(r))
+	if (err || recording_open_session(r))
 		return -1;
 	log = open_file(r->folder, LOG_FILE, O_RDONLY);
 	if (log < 0)
@@ -210,7 +216,7 @@ static void say_line(void *data, const char *text)
 
 bool recording_is_replay(const struct recording *r)
 {
-	return r->options->replay;
+	return r->replays;
 }
 
 /* The guest is not stopped for it that its recording has failed. */
@@ -241,10 +247,17 @@ static enum recording_step replay_event(struct recording *r)
 enum recording_step recording_run(struct recording *r)
 {
 	struct kvm_ft_run run;
-	int err = kvmft_run(&r->session, &run);
+	int err;
 
+	/* An idle guest's session does not notice. */
+	if (r->lockstep && !r->replays && lockstep_has_lost(r->lockstep))
+		return RECORDING_ALONE;
+	err = kvmft_run(&r->session, &run);
 	if (err == -EINTR || err == -EAGAIN)
 		return RECORDING_INTERRUPTED;
+	/* A primary's secondary takes over, whatever it is that has failed: the arbiter decides. */
+	if (err && r->lockstep && !r->replays)
+		return failed(r), RECORDING_ALONE;
 	if (err)
 		return failed(r);
 	switch (run.exit) {
@@ -255,7 +268,7 @@ enum recording_step recording_run(struct recording *r)
 	case KVM_FT_EXIT_EVENT:
 		return replay_event(r);
 	case KVM_FT_EXIT_END:
-		return RECORDING_END;
+		return r->lockstep ? RECORDING_ALONE : RECORDING_END;
 	default:
 		return failed(r);
 	}

@@ -19,6 +19,8 @@
 #include "options.h"
 #include "vcpu.h"
 
+struct lockstep;
+
 /* What recording_run() came back for. */
 enum recording_step {
 	RECORDING_EXIT,		/* handle kvm_run, as after KVM_RUN */
@@ -27,6 +29,7 @@ enum recording_step {
 	RECORDING_AGAIN,	/* nothing: an event was replayed */
 	RECORDING_END,		/* replay: all of it was played */
 	RECORDING_FAILED,	/* the reason was told; the session has ended */
+	RECORDING_ALONE,	/* the link to the other host is lost */
 };
 
 /**
@@ -39,6 +42,8 @@ enum recording_step {
  * @boot: what the guest boots again when it is reset
  * @session: of kvm-ft
  * @state: replay: the snapshot, open from recording_open() to recording_load()
+ * @replays: it is a replay, or a secondary
+ * @lockstep: the log goes to or comes from another host; NULL if not
  * @log_size: replay: bytes of the log
  * @diverged: the replay has left the recording
  * @event: room for an event that is replayed
@@ -52,6 +57,8 @@ struct recording {
 	struct boot *boot;
 	struct kvmft_session session;
 	struct snapshot_reader state;
+	bool replays;
+	struct lockstep *lockstep;
 	uint64_t log_size;
 	bool diverged;
 	uint8_t event[INPUT_MAX];
@@ -91,6 +98,13 @@ int recording_start(struct recording *r, const char *folder, bool verify);
 int recording_stop(struct recording *r);
 
 bool recording_is_replay(const struct recording *r);
+
+/* For lockstep.c, which has another log: the guest's memory is locked, and its session there. */
+int recording_open_session(struct recording *r);
+/* The whole machine to a snapshot. */
+int recording_save(struct recording *r, struct snapshot_writer *to);
+/* The rest of the snapshot @state. */
+int recording_load_state(struct recording *r);
 
 /* Run the guest on. */
 enum recording_step recording_run(struct recording *r);

@@ -8,6 +8,7 @@
 
 #include "cpuid.h"
 #include "inputs.h"
+#include "lockstep.h"
 #include "message.h"
 #include "recording.h"
 #include "vcpu.h"
@@ -113,6 +114,14 @@ void vcpu_close(struct vcpu *vcpu)
 	if (vcpu->ended >= 0)
 		close(vcpu->ended);
 	pause_close(&vcpu->pause);
+}
+
+int vcpu_set_tsc_khz(struct vcpu *vcpu, unsigned int khz)
+{
+	if (!ioctl(vcpu->fd, KVM_SET_TSC_KHZ, (unsigned long)khz))
+		return 0;
+	return complain("this host cannot have a guest with a TSC of %u kHz: %s", khz,
+			strerror(errno));
 }
 
 unsigned int vcpu_tsc_khz(const struct vcpu *vcpu)
@@ -298,6 +307,23 @@ static void recording_failed(struct vcpu *vcpu)
 	vcpu_end_recording(vcpu);
 }
 
+/* The link to the other host is lost, or a secondary's log has ended. */
+static void is_alone(struct vcpu *vcpu)
+{
+	switch (lockstep_decide(vcpu->recording->lockstep)) {
+	case LOCKSTEP_GOES_ON:
+		vcpu_record(vcpu, NULL);
+		interrupt(vcpu);
+		break;
+	case LOCKSTEP_STOPS:
+		vcpu->end = VCPU_ELSEWHERE;
+		break;
+	case LOCKSTEP_IS_OVER:
+		vcpu->end = VCPU_REPLAYED;
+		break;
+	}
+}
+
 static void run_recorded(struct vcpu *vcpu)
 {
 	switch (recording_run(vcpu->recording)) {
@@ -321,6 +347,9 @@ static void run_recorded(struct vcpu *vcpu)
 		break;
 	case RECORDING_FAILED:
 		recording_failed(vcpu);
+		break;
+	case RECORDING_ALONE:
+		is_alone(vcpu);
 		break;
 	}
 }
@@ -348,7 +377,7 @@ static void *run_thread(void *data)
 		if (__atomic_load_n(&vcpu->stop, __ATOMIC_SEQ_CST) && vcpu->end == VCPU_RUNS)
 			vcpu->end = VCPU_STOPPED;
 	}
-	if (vcpu->recording && recording_stop(vcpu->recording))
+	if (vcpu->recording && vcpu->end != VCPU_ELSEWHERE && recording_stop(vcpu->recording))
 		vcpu->end = VCPU_FAILED;
 	if (write(vcpu->ended, &one, sizeof(one)) != sizeof(one))
 		complain("cannot tell that the vCPU has ended: %s", strerror(errno));

@@ -25,6 +25,7 @@ enum vcpu_end {
 	VCPU_POWERED_OFF,
 	VCPU_STOPPED,		/* by vcpu_stop() */
 	VCPU_REPLAYED,		/* the recording was played to its end */
+	VCPU_ELSEWHERE,		/* another host runs the guest */
 	VCPU_FAILED,		/* the reason was told */
 };
 
@@ -103,6 +104,9 @@ int vcpu_open(struct vcpu *vcpu, struct vm *vm, int (*boot)(void *data), void *b
 
 /* Its thread must have ended. */
 void vcpu_close(struct vcpu *vcpu);
+
+/* Hosts of one kind differ by a little.  Returns 0, or -1 with the reason told. */
+int vcpu_set_tsc_khz(struct vcpu *vcpu, unsigned int khz);
 
 /* The guest's TSC frequency in kHz, or 0 if it is not known. */
 unsigned int vcpu_tsc_khz(const struct vcpu *vcpu);

@@ -44,6 +44,12 @@ void loop_want(struct loop *loop, struct watch *watch, bool input)
 		complain("cannot wait for input: %s", strerror(errno));
 }
 
+void loop_forget(struct loop *loop, struct watch *watch)
+{
+	if (control(loop, EPOLL_CTL_DEL, watch, 0))
+		complain("cannot stop waiting for input: %s", strerror(errno));
+}
+
 int loop_run(struct loop *loop)
 {
 	struct epoll_event events[EVENTS];

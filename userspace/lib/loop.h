@@ -40,6 +40,9 @@ int loop_watch(struct loop *loop, struct watch *watch);
 /* Whether to look for input; that the other side has gone is told anyway. */
 void loop_want(struct loop *loop, struct watch *watch, bool input);
 
+/* It is not looked at any more. */
+void loop_forget(struct loop *loop, struct watch *watch);
+
 /* Until loop->done is set. */
 int loop_run(struct loop *loop);
 

@@ -32,19 +32,35 @@ static int fail(struct kvmft_session *s, const char *call)
 	return -error;
 }
 
-const volatile struct kvm_ft_link_page *kvmft_link(struct kvmft_session *s)
+static int map_page(struct kvmft_session *s)
 {
-	void *page = s->page;
+	void *page = s->page ?: mmap(NULL, getpagesize(), PROT_READ, MAP_SHARED, s->fd, 0);
 
-	if (page)
-		return page;
-	page = mmap(NULL, getpagesize(), PROT_READ, MAP_SHARED, s->fd, 0);
-	if (page == MAP_FAILED) {
-		fail(s, "mapping the session");
-		return NULL;
-	}
+	if (page == MAP_FAILED)
+		return fail(s, "mapping the session");
 	s->page = page;
-	return page;
+	return 0;
+}
+
+int kvmft_link(struct kvmft_session *s, struct kvm_ft_link_page *link)
+{
+	const struct kvm_ft_link_page *page;
+	int err = map_page(s);
+
+	if (err)
+		return err;
+	page = s->page;
+	/* The kernel writes each of them at once. */
+	*link = (struct kvm_ft_link_page){
+		.state = __atomic_load_n(&page->state, __ATOMIC_ACQUIRE),
+		.error = __atomic_load_n(&page->error, __ATOMIC_RELAXED),
+		.committed = __atomic_load_n(&page->committed, __ATOMIC_RELAXED),
+		.replayed = __atomic_load_n(&page->replayed, __ATOMIC_RELAXED),
+		.lag_ns = __atomic_load_n(&page->lag_ns, __ATOMIC_RELAXED),
+		.held_ns = __atomic_load_n(&page->held_ns, __ATOMIC_RELAXED),
+		.heard_ns = __atomic_load_n(&page->heard_ns, __ATOMIC_RELAXED),
+	};
+	return 0;
 }
 
 uint64_t kvmft_committed(struct kvmft_session *s)

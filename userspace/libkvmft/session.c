@@ -115,10 +115,9 @@ static int explain_start(struct kvmft_session *s, const struct kvm_ft_start *sta
 static int explain_log(struct kvmft_session *s, const struct kvm_ft_log *log, int error)
 {
 	if (log->type == KVM_FT_LOG_TCP && error == EPROTONOSUPPORT)
-		return fail(s, error, "logs cannot go to another host: load the module kvm-ft-tcp");
+		return fail(s, error, "no logs go to other hosts: load the module kvm-ft-tcp");
 	if (log->type == KVM_FT_LOG_TCP && error == ENODEV)
-		return fail(s, error, "the connection is not bound to the interface for logs: write "
-			    "its name to /sys/module/kvm_ft_tcp/parameters/log_interface");
+		return fail(s, error, "the connection is not bound to kvm-ft-tcp's log_interface");
 	errno = error;
 	return fail_call(s, "KVM_FT_SET_LOG");
 }

@@ -108,12 +108,15 @@ int kvmft_record_to(struct kvmft_session *s, int socket, uint64_t generation,
 int kvmft_replay_from(struct kvmft_session *s, int socket, uint64_t generation);
 
 /**
- * kvmft_link() - map what is known of the other host
+ * kvmft_link() - what is known of the other host
  * @s: the session
+ * @link: becomes that
  *
- * Return: the page, unmapped by kvmft_close(); NULL with the reason in @problem.
+ * The first call maps the session's page, until kvmft_close().  After it from any thread.
+ *
+ * Return: 0, or the errno of mmap(), negative.
  */
-const volatile struct kvm_ft_link_page *kvmft_link(struct kvmft_session *s);
+int kvmft_link(struct kvmft_session *s, struct kvm_ft_link_page *link);
 
 /* What is committed; the session's descriptor is not readable then until that changes. */
 uint64_t kvmft_committed(struct kvmft_session *s);
@@ -137,6 +140,9 @@ int kvmft_output(struct kvmft_session *s, uint32_t tag, uint64_t *position);
  * @vcpu: its vCPU: the guest's TSC goes on, and its TSC-deadline timer by that
  *
  * The vCPU's thread.  Nobody else may run the guest any more.
+ *
+ * Return: -EBUSY if the log has not been replayed to its end, -EPERM after a divergence;
+ * after errors of setting the clock the session has ended all the same.
  */
 int kvmft_promote(struct kvmft_session *s, int vcpu);
 

@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hold.h"
+#include "inputs.h"
+#include "lockstep.h"
+#include "machine_config.h"
+#include "message.h"
+#include "wait.h"
+
+/* The other side may take so long for the snapshot, or a part of it, without a word. */
+#define PATIENCE_S	30
+
+/* Secondary to primary, when it has the whole machine. */
+#define READY		'R'
+
+/* Between two attempts to reach the arbiter's storage. */
+#define RETRY_MS	500
+
+static uint64_t now_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000000000ULL + time.tv_nsec;
+}
+
+static bool is_undecided(const struct lockstep *l)
+{
+	return __atomic_load_n(&l->verdict, __ATOMIC_SEQ_CST) < 0;
+}
+
+static bool is_answered(void *data)
+{
+	const struct lockstep *l = data;
+
+	return __atomic_load_n(&l->answered, __ATOMIC_SEQ_CST);
+}
+
+/* What the kernel knows of the other side.  Nothing, if there is none. */
+static struct kvm_ft_link_page look(const struct lockstep *l)
+{
+	struct kvm_ft_link_page link = { .state = KVM_FT_LINK_NONE };
+
+	if (l->paired)
+		kvmft_link(&l->recording->session, &link);
+	return link;
+}
+
+static void change(struct lockstep *l, enum lockstep_state state)
+{
+	l->state = state;
+	l->tell(l->owner);
+}
+
+/* The thread that asks the arbiter, over and over while the storage cannot be reached. */
+static void *arbitrate(void *data)
+{
+	struct lockstep *l = data;
+	unsigned int side = l->state == LOCKSTEP_PRIMARY ? ARBITER_PRIMARY : ARBITER_SECONDARY;
+	const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
+	uint64_t one = 1;
+	bool told = false;
+	int answer;
+
+	for (;;) {
+		answer = arbiter_decide(&l->arbiter, l->generation, side);
+		if (answer >= 0 || atomic_load(&l->cancel))
+			break;
+		if (!told)
+			complain("nothing is decided, the guest waits: %s", l->arbiter.problem);
+		told = true;
+		nanosleep(&pause, NULL);
+	}
+	if (answer >= 0)
+		__atomic_store_n(&l->verdict, answer, __ATOMIC_SEQ_CST);
+	if (write(l->decided.fd, &one, sizeof(one)) != sizeof(one))
+		complain("cannot wake the main loop: %s", strerror(errno));
+	return NULL;
+}
+
+static void start_arbitration(struct lockstep *l)
+{
+	int err = pthread_create(&l->thread, NULL, arbitrate, l);
+
+	l->arbitrates = !err;
+	if (err)
+		complain("cannot start a thread for the arbiter: %s: the guest waits",
+			 strerror(err));
+}
+
+static void join_arbitration(struct lockstep *l)
+{
+	if (l->arbitrates)
+		pthread_join(l->thread, NULL);
+	l->arbitrates = false;
+}
+
+static void forget_link(struct lockstep *l)
+{
+	if (l->link_watched)
+		loop_forget(l->loop, &l->link);
+	l->link_watched = false;
+}
+
+static void link_is_lost(struct lockstep *l)
+{
+	l->lost = look(l).error ?: ECONNRESET;
+	l->lost_ns = now_ns();
+	info("the %s is lost (%s): asking the arbiter",
+	     l->state == LOCKSTEP_PRIMARY ? "secondary" : "primary", strerror(l->lost));
+	l->tell(l->owner);
+	start_arbitration(l);
+}
+
+/* Outputs that were waiting for it may leave; or the link has ended. */
+static void on_link(void *owner)
+{
+	struct lockstep *l = owner;
+	uint64_t committed = kvmft_committed(&l->recording->session);
+	struct kvm_ft_link_page link = look(l);
+
+	if (l->state == LOCKSTEP_PRIMARY)
+		hold_release(committed);
+	if (!l->replayed && link.replayed) {
+		l->replayed = true;
+		l->tell(l->owner);
+	}
+	if (link.state != KVM_FT_LINK_LOST && link.state != KVM_FT_LINK_CLOSED)
+		return;
+	forget_link(l);
+	/* Closed: the primary has ended it, both sides know what to do. */
+	if (link.state == KVM_FT_LINK_LOST)
+		link_is_lost(l);
+	/* Where the guest does nothing, it has to be told. */
+	recording_kick(l->recording);
+}
+
+/* The main loop's part of the verdict, before the vCPU's thread learns of it. */
+static void on_decided(void *owner)
+{
+	struct lockstep *l = owner;
+	uint64_t count;
+
+	if (read(l->decided.fd, &count, sizeof(count)) != sizeof(count) || is_undecided(l))
+		return;
+	join_arbitration(l);
+	info("the arbiter: %s", l->verdict == ARBITER_WON ? "this side runs the guest on" :
+	     "the other side runs the guest");
+	if (l->verdict == ARBITER_LOST) {
+		hold_drop();
+		change(l, LOCKSTEP_ENDED);
+	} else if (l->state == LOCKSTEP_PRIMARY) {
+		hold_release_all();
+		change(l, LOCKSTEP_NONE);
+	} else {
+		change(l, LOCKSTEP_LIVE);
+	}
+	__atomic_store_n(&l->answered, true, __ATOMIC_SEQ_CST);
+	wait_wake();
+}
+
+int lockstep_open(struct lockstep *l)
+{
+	l->arbiter.fd = -1;
+	l->verdict = -1;
+	l->decided = (struct watch){
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.ready = on_decided,
+		.owner = l,
+	};
+	if (l->decided.fd < 0)
+		return complain("cannot create an eventfd: %s", strerror(errno));
+	return loop_watch(l->loop, &l->decided);
+}
+
+void lockstep_close(struct lockstep *l)
+{
+	atomic_store(&l->cancel, true);
+	join_arbitration(l);
+	arbiter_close(&l->arbiter);
+	if (l->socket >= 0)
+		close(l->socket);
+	l->socket = -1;
+	if (l->decided.fd >= 0)
+		close(l->decided.fd);
+}
+
+/* Nobody waits for a dead host for longer than that. */
+static int set_patience(int socket)
+{
+	const struct timeval time = { .tv_sec = PATIENCE_S };
+	const unsigned int ms = PATIENCE_S * 1000;
+	const int on = 1, idle = PATIENCE_S / 2, interval = PATIENCE_S / 6;
+
+	if (setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) ||
+	    setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle)) ||
+	    setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval)) ||
+	    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) ||
+	    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)) ||
+	    setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms)))
+		return complain("the connection to the other host is no TCP socket: %s",
+				strerror(errno));
+	return 0;
+}
+
+static int open_arbiter(struct lockstep *l)
+{
+	const struct options *o = l->recording->options;
+
+	if (!o->arbiter)
+		return complain("nothing keeps both hosts from running the guest: give --arbiter");
+	arbiter_close(&l->arbiter);
+	if (arbiter_open(&l->arbiter, o->arbiter, o->id))
+		return complain("%s", l->arbiter.problem);
+	l->arbiter.cancel = &l->cancel;
+	return 0;
+}
+
+int lockstep_begin(struct lockstep *l, int socket)
+{
+	uint64_t newest;
+
+	if (set_patience(socket) || open_arbiter(l))
+		return -1;
+	if (arbiter_newest(&l->arbiter, &newest) || arbiter_begin(&l->arbiter, newest + 1))
+		return complain("%s", l->arbiter.problem);
+	l->generation = newest + 1;
+	l->begun = true;
+	l->verdict = -1;
+	l->answered = false;
+	l->lost = 0;
+	l->replayed = false;
+	l->snapshot_bytes = 0;
+	l->socket = socket;
+	return 0;
+}
+
+void lockstep_forget(struct lockstep *l)
+{
+	if (l->socket >= 0)
+		close(l->socket);
+	l->socket = -1;
+	l->paired = false;
+}
+
+/* An output that is made now: at which position of the log is it? */
+static uint64_t position(void *data)
+{
+	struct lockstep *l = data;
+	struct kvmft_session *s = &l->recording->session;
+	uint64_t at;
+
+	/* Not before the verdict, or by a guest that goes live. */
+	return kvmft_output(s, INPUT_TAG(INPUT_OUTPUT, 0), &at) ? UINT64_MAX : at;
+}
+
+/* Before the log begins: after that an error could not be told from a dead primary. */
+static int pair(struct lockstep *l)
+{
+	struct kvm_ft_link_page link;
+
+	if (kvmft_link(&l->recording->session, &link))
+		return complain("%s", l->recording->session.problem);
+	l->paired = true;
+	return 0;
+}
+
+static int wait_until_ready(struct lockstep *l)
+{
+	char byte;
+	ssize_t n;
+
+	do {
+		n = recv(l->socket, &byte, 1, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n == 1 && byte == READY)
+		return 0;
+	return complain("the other host did not take the guest (%s): its messages say why",
+			n < 0 ? strerror(errno) : n ? "it talks nonsense" : "it has hung up");
+}
+
+static int send_machine(struct lockstep *l)
+{
+	struct snapshot_writer to = { .name = "the snapshot", .fd = l->socket };
+	int err = recording_save(l->recording, &to);
+
+	l->snapshot_bytes = to.bytes;
+	return err;
+}
+
+static int start_log(struct lockstep *l)
+{
+	struct recording *r = l->recording;
+	const struct kvmft_recording how = {
+		.checking = r->verify,
+		.ram_hash_interval = r->verify ? r->options->hash_interval : 0,
+	};
+
+	if (kvmft_record_to(&r->session, l->socket, l->generation, &how))
+		return complain("cannot protect the guest: %s", r->session.problem);
+	/*
+	 * Both sides begin with a vCPU that was set, not one that has run; and a timer that
+	 * has expired meanwhile, unseen by the log, expires again.
+	 */
+	return vcpu_state_set(r->vcpu->fd, &r->vcpu->state);
+}
+
+int lockstep_protect(struct lockstep *l)
+{
+	struct recording *r = l->recording;
+	uint64_t began = now_ns();
+
+	r->lockstep = l;
+	if (recording_open_session(r) || pair(l) || send_machine(l) || wait_until_ready(l) ||
+	    start_log(l)) {
+		r->lockstep = NULL;
+		l->paired = false;
+		kvmft_close(&r->session);
+		return -1;
+	}
+	l->pause_ns = now_ns() - began;
+	inputs_record(&r->session);
+	hold_begin(position, l);
+	return 0;
+}
+
+int lockstep_watch(struct lockstep *l)
+{
+	struct recording *r = l->recording;
+
+	close(l->socket);
+	l->socket = -1;
+	l->link = (struct watch){ .fd = r->session.fd, .ready = on_link, .owner = l };
+	l->link_watched = !loop_watch(l->loop, &l->link);
+	if (!l->link_watched)
+		return -1;
+	if (l->state != LOCKSTEP_SECONDARY)
+		change(l, LOCKSTEP_PRIMARY);
+	return 0;
+}
+
+int lockstep_unprotect(struct lockstep *l)
+{
+	l->recording->lockstep = NULL;
+	return vcpu_end_recording(l->recording->vcpu);
+}
+
+void lockstep_unprotected(struct lockstep *l)
+{
+	forget_link(l);
+	hold_release_all();
+	l->paired = false;
+	change(l, LOCKSTEP_NONE);
+}
+
+static void on_first_word(void *owner)
+{
+	struct lockstep *l = owner;
+
+	l->arrived = true;
+	l->loop->done = true;
+}
+
+int lockstep_wait(struct lockstep *l)
+{
+	struct watch watch = { .ready = on_first_word, .owner = l };
+
+	l->socket = l->recording->options->secondary;
+	l->state = LOCKSTEP_SECONDARY;
+	watch.fd = l->socket;
+	if (set_patience(l->socket) || loop_watch(l->loop, &watch) || loop_run(l->loop))
+		return -1;
+	loop_forget(l->loop, &watch);
+	l->loop->done = false;
+	return l->arrived ? 0 : complain("ended before the primary has come");
+}
+
+int lockstep_receive(struct lockstep *l, struct options *options)
+{
+	struct recording *r = l->recording;
+
+	r->replays = true;
+	r->lockstep = l;
+	r->state = (struct snapshot_reader){ .name = "the snapshot", .fd = l->socket };
+	if (snapshot_open(&r->state) || machine_config_load(options, &r->state))
+		return -1;
+	l->generation = options->generation;
+	if (open_arbiter(l))
+		return -1;
+	if (arbiter_check(&l->arbiter, l->generation))
+		return complain("this host could not take over: %s", l->arbiter.problem);
+	return 0;
+}
+
+int lockstep_load(struct lockstep *l)
+{
+	struct recording *r = l->recording;
+	const char ready = READY;
+
+	if (recording_load_state(r) || recording_open_session(r) || pair(l))
+		return -1;
+	if (send(l->socket, &ready, 1, MSG_NOSIGNAL) != 1)
+		return complain("the primary has gone: %s", strerror(errno));
+	if (kvmft_replay_from(&r->session, l->socket, l->generation))
+		return complain("cannot replay the guest: %s", r->session.problem);
+	inputs_record(&r->session);
+	hold_secondary(position, l);
+	/* Once more: a timer that was set before may have expired, and only the log may. */
+	if (vcpu_state_set(r->vcpu->fd, &r->vcpu->state))
+		return -1;
+	return lockstep_watch(l);
+}
+
+bool lockstep_has_lost(const struct lockstep *l)
+{
+	return look(l).state == KVM_FT_LINK_LOST;
+}
+
+/* What was received has been played: the guest is where the primary's last output was. */
+static enum lockstep_fate take_over(struct lockstep *l)
+{
+	struct recording *r = l->recording;
+
+	inputs_record(NULL);
+	if (kvmft_promote(&r->session, r->vcpu->fd)) {
+		complain("cannot go live: %s", r->session.problem);
+		return LOCKSTEP_STOPS;
+	}
+	r->replays = false;
+	r->lockstep = NULL;
+	if (l->go_live(l->owner))
+		return LOCKSTEP_STOPS;
+	l->resent = hold_go_live();
+	l->takeover_ns = now_ns() - l->lost_ns;
+	info("the guest runs here, %llu ms after the primary was lost; %u packets sent again",
+	     (unsigned long long)l->takeover_ns / 1000000, l->resent);
+	pause_tell(&r->vcpu->pause);
+	return LOCKSTEP_GOES_ON;
+}
+
+/* The session's end does not matter: nobody reads the log. */
+static enum lockstep_fate alone(struct lockstep *l)
+{
+	inputs_record(NULL);
+	kvmft_stop(&l->recording->session);
+	l->recording->lockstep = NULL;
+	info("the guest runs on, and is not protected");
+	return LOCKSTEP_GOES_ON;
+}
+
+enum lockstep_fate lockstep_decide(struct lockstep *l)
+{
+	if (l->recording->replays && !lockstep_has_lost(l))
+		return LOCKSTEP_IS_OVER;
+	if (!wait_until(is_answered, l, 0) || l->verdict == ARBITER_LOST)
+		return LOCKSTEP_STOPS;
+	return l->recording->replays ? take_over(l) : alone(l);
+}
+
+const char *lockstep_role(const struct lockstep *l)
+{
+	static const char *const roles[] = {
+		[LOCKSTEP_NONE] = "unprotected",
+		[LOCKSTEP_PRIMARY] = "primary",
+		[LOCKSTEP_SECONDARY] = "secondary",
+		[LOCKSTEP_LIVE] = "unprotected",
+		[LOCKSTEP_ENDED] = "ended",
+	};
+
+	return roles[l->state];
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest on two hosts: a primary, which runs it and sends its log, and a secondary, which
+ * replays that and takes over when the primary is gone.
+ *
+ * Both sides have the same connection, made and checked by who paired the hosts. A
+ * snapshot goes over it first (snapshot.h), the secondary says that it has taken it, and
+ * then the connection is the kernel's, for the log. When the link is lost each side asks
+ * the arbiter who may run the guest; whatever the reason was, one of them goes on, alone.
+ *
+ *   primary:    unprotected -> protecting -> protected -> link lost -> won: unprotected
+ *                                                                   -> lost: ends
+ *   secondary:  loading -> replaying -> link lost -> won: plays the rest, lives
+ *                                                 -> lost: ends
+ *
+ * Two threads use it: functions are the vCPU thread's or the main loop's, as noted.
+ */
+#ifndef FTVMM_LOCKSTEP_H
+#define FTVMM_LOCKSTEP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../arbiter/arbiter.h"
+#include "loop.h"
+#include "recording.h"
+
+/* What has become of the guest; LOCKSTEP_TELL is called when it changes. */
+enum lockstep_state {
+	LOCKSTEP_NONE,		/* the guest is on this host alone */
+	LOCKSTEP_PRIMARY,
+	LOCKSTEP_SECONDARY,
+	LOCKSTEP_LIVE,		/* a secondary that has taken over; alone like NONE */
+	LOCKSTEP_ENDED,		/* another host runs it */
+};
+
+/* What the vCPU's thread does next. */
+enum lockstep_fate {
+	LOCKSTEP_GOES_ON,	/* the guest runs, alone */
+	LOCKSTEP_STOPS,		/* another host runs it, or nobody does */
+	LOCKSTEP_IS_OVER,	/* a secondary's primary has ended the protection */
+};
+
+/**
+ * struct lockstep - see above
+ * @recording: with the session, whose log goes to the other host
+ * @loop: the main loop
+ * @go_live: secondary: the devices' back ends become real; the vCPU's thread.  Returns 0,
+ *	or -1 with the reason told
+ * @tell: the main loop: @state, @lost or @replayed has changed
+ * @owner: for both
+ * @state: what has become of the guest; written by the main loop
+ * @socket: the connection, until the kernel has it; -1
+ * @paired: the session's log goes to, or comes from, the other side
+ * @link: the session's descriptor: what is committed
+ * @link_watched: @link is in the loop
+ * @arbiter: for the decision
+ * @generation: number of the protection
+ * @arrived: secondary: the primary sends
+ * @begun: the generation was begun: a decision is needed to run on without the other
+ * @arbitrates: the thread is there
+ * @thread: that waits for the decision
+ * @decided: an eventfd: it has one
+ * @verdict: ARBITER_WON or ARBITER_LOST, -1 while there is none; any thread
+ * @answered: the verdict was acted upon by the main loop; any thread
+ * @cancel: ends the wait for the decision
+ * @lost: the link was lost; errno, 0 if it was not
+ * @lost_ns: when, CLOCK_MONOTONIC
+ * @replayed: something of the log was: the other side has the guest
+ * @snapshot_bytes: how much has gone to the other side, or come
+ * @pause_ns: how long the guest stood still for it
+ * @takeover_ns: from the loss of the link, or the last word of the primary if that was known,
+ *	to the guest's first live instruction
+ * @resent: outputs that were sent again
+ */
+struct lockstep {
+	struct recording *recording;
+	struct loop *loop;
+	int (*go_live)(void *owner);
+	void (*tell)(void *owner);
+	void *owner;
+	enum lockstep_state state;
+	int socket;
+	bool paired;
+	struct watch link;
+	bool link_watched;
+	struct arbiter arbiter;
+	uint64_t generation;
+	bool arrived;
+	bool begun;
+	bool arbitrates;
+	pthread_t thread;
+	struct watch decided;
+	int verdict;
+	bool answered;
+	atomic_bool cancel;
+	int lost;
+	uint64_t lost_ns;
+	bool replayed;
+	uint64_t snapshot_bytes;
+	uint64_t pause_ns;
+	uint64_t takeover_ns;
+	unsigned int resent;
+};
+
+/*
+ * Functions that return int: 0, or -1 with the reason told.
+ */
+
+/* Before anything else; lockstep_close() is to be called in any case.  Main loop. */
+int lockstep_open(struct lockstep *l);
+void lockstep_close(struct lockstep *l);
+
+/**
+ * lockstep_begin() - primary: the arbiter knows of the next protection
+ * @l: nothing is protected
+ * @socket: the connection; taken over if there is no error
+ *
+ * The main loop.
+ *
+ * Return: see above.
+ */
+int lockstep_begin(struct lockstep *l, int socket);
+
+/**
+ * lockstep_protect() - primary: the other host gets the machine, and from now on its log
+ * @l: lockstep_begin() was called
+ *
+ * The vCPU's thread, the guest between two instructions.  After an error the guest is as
+ * it was, and lockstep_watch() does not follow.
+ *
+ * Return: see above.
+ */
+int lockstep_protect(struct lockstep *l);
+
+/* It could not be done, or was not wanted: forget lockstep_begin().  The main loop. */
+void lockstep_forget(struct lockstep *l);
+
+/* What happens on the link matters from now on.  The main loop. */
+int lockstep_watch(struct lockstep *l);
+
+/* Primary: end the protection; the guest runs on alone.  The vCPU's thread. */
+int lockstep_unprotect(struct lockstep *l);
+/* The rest of it: what was held leaves.  The main loop, after that. */
+void lockstep_unprotected(struct lockstep *l);
+
+/*
+ * Secondary: until something comes over the connection.  The main loop runs meanwhile, so that
+ * the control socket answers.
+ */
+int lockstep_wait(struct lockstep *l);
+
+/* Secondary, before the vCPU's thread: what machine comes over the connection? */
+int lockstep_receive(struct lockstep *l, struct options *options);
+
+/* Secondary: the machine, which has its devices, becomes what came. */
+int lockstep_load(struct lockstep *l);
+
+/**
+ * lockstep_decide() - the link is lost, or the log has ended
+ * @l: a side of a pair
+ *
+ * The vCPU's thread, the guest between two instructions.  Waits for the arbiter.
+ *
+ * Return: what to do.
+ */
+enum lockstep_fate lockstep_decide(struct lockstep *l);
+
+/* Is the link to the other side lost?  Any thread, of a side of a pair. */
+bool lockstep_has_lost(const struct lockstep *l);
+
+/* One word. */
+const char *lockstep_role(const struct lockstep *l);
+
+#endif

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hold.h"
+#include "message.h"
+#include "protect_commands.h"
+
+#define PROGRESS_MS	500
+
+static void add_number(struct json_object *to, const char *name, uint64_t number)
+{
+	json_object_object_add(to, name, json_object_new_uint64(number));
+}
+
+static struct json_object *new_event(const struct protect_commands *c, const char *name)
+{
+	struct json_object *event = json_object_new_object();
+	struct timespec time;
+
+	if (!event)
+		return NULL;
+	clock_gettime(CLOCK_REALTIME, &time);
+	json_object_object_add(event, "event", json_object_new_string(name));
+	json_object_object_add(event, "role",
+			       json_object_new_string(lockstep_role(c->lockstep)));
+	add_number(event, "generation", c->lockstep->generation);
+	json_object_object_add(event, "time",
+			       json_object_new_double(time.tv_sec + time.tv_nsec / 1e9));
+	return event;
+}
+
+static void tell(struct protect_commands *c, const char *name)
+{
+	struct json_object *event = new_event(c, name);
+
+	if (event)
+		control_tell(c->control, event);
+}
+
+static void tell_snapshot(struct protect_commands *c, const char *name)
+{
+	const struct lockstep *l = c->lockstep;
+	struct json_object *event = new_event(c, name);
+
+	if (!event)
+		return;
+	add_number(event, "snapshot_bytes",
+		   __atomic_load_n(&l->snapshot_bytes, __ATOMIC_RELAXED));
+	if (!c->starting)
+		add_number(event, "pause_ms", l->pause_ns / 1000000);
+	control_tell(c->control, event);
+}
+
+static void tell_live(struct protect_commands *c)
+{
+	struct json_object *event = new_event(c, "live");
+
+	c->was_live = true;
+	if (!event)
+		return;
+	add_number(event, "takeover_ms", c->lockstep->takeover_ns / 1000000);
+	add_number(event, "resent", c->lockstep->resent);
+	control_tell(c->control, event);
+}
+
+static void on_progress(void *owner)
+{
+	struct protect_commands *c = owner;
+	uint64_t count;
+
+	if (read(c->progress.fd, &count, sizeof(count)) == sizeof(count) && c->starting)
+		tell_snapshot(c, "protect_progress");
+}
+
+static void set_timer(struct protect_commands *c, bool on)
+{
+	const struct timespec time = { .tv_nsec = on ? PROGRESS_MS * 1000000L : 0 };
+	const struct itimerspec every = { .it_interval = time, .it_value = time };
+
+	if (timerfd_settime(c->progress.fd, 0, &every, NULL))
+		complain("cannot set a timer: %s", strerror(errno));
+}
+
+static int protect_task(void *data)
+{
+	struct protect_commands *c = data;
+
+	if (lockstep_protect(c->lockstep))
+		return -1;
+	vcpu_record(c->vcpu, c->lockstep->recording);
+	return 0;
+}
+
+static int unprotect_task(void *data)
+{
+	struct protect_commands *c = data;
+
+	return lockstep_unprotect(c->lockstep);
+}
+
+/* NULL if it can be done; otherwise why not. */
+static const char *obstacle(const struct protect_commands *c, bool is_protected)
+{
+	if (c->deferred.ticket || c->starting || c->stopping)
+		return "the guest is just being protected, or its protection ended";
+	if (pause_is_standing(&c->vcpu->pause))
+		return "the guest is paused: resume it first";
+	if (c->lockstep->state == LOCKSTEP_SECONDARY)
+		return "this is a secondary: ask its primary";
+	if (is_protected && c->lockstep->state != LOCKSTEP_PRIMARY)
+		return "the guest is not protected";
+	if (!is_protected && c->lockstep->state == LOCKSTEP_PRIMARY)
+		return "the guest is protected already";
+	if (!is_protected && __atomic_load_n(&c->vcpu->recording, __ATOMIC_SEQ_CST))
+		return "the guest is being recorded: finish that first";
+	return NULL;
+}
+
+static enum control_result begin(void *owner, struct control_call *call)
+{
+	struct protect_commands *c = owner;
+	const char *why = obstacle(c, false);
+	struct json_object *verify = NULL;
+
+	if (why)
+		return control_refuse(call->reply, NULL, "%s", why);
+	if (call->fd < 0)
+		return control_refuse(call->reply, "see ftadm vm protect, which makes it",
+				      "no connection to the other host came with the request");
+	json_object_object_get_ex(call->request, "verify", &verify);
+	c->lockstep->recording->verify = verify && json_object_get_boolean(verify);
+	if (lockstep_begin(c->lockstep, call->fd))
+		return control_refuse(call->reply, "see ftvmm's messages, and --arbiter",
+				      "the arbiter, or the connection, is not fit for it");
+	call->fd = -1;
+	c->starting = true;
+	set_timer(c, true);
+	return deferred_ask(&c->deferred, call, protect_task, c);
+}
+
+static enum control_result end(void *owner, struct control_call *call)
+{
+	struct protect_commands *c = owner;
+	const char *why = obstacle(c, true);
+
+	if (why)
+		return control_refuse(call->reply, NULL, "%s", why);
+	c->stopping = true;
+	return deferred_ask(&c->deferred, call, unprotect_task, c);
+}
+
+/* The other side has the guest; or it could not be done. */
+static void started(struct protect_commands *c)
+{
+	struct json_object *reply = deferred_reply(&c->deferred);
+	const struct lockstep *l = c->lockstep;
+
+	c->starting = false;
+	set_timer(c, false);
+	if (reply) {
+		add_number(reply, "pause_ms", l->pause_ns / 1000000);
+		add_number(reply, "snapshot_bytes", l->snapshot_bytes);
+		add_number(reply, "generation", l->generation);
+	}
+	tell_snapshot(c, "protected");
+	deferred_answer(&c->deferred, NULL);
+}
+
+static void failed(struct protect_commands *c, const char *error)
+{
+	c->starting = false;
+	c->stopping = false;
+	set_timer(c, false);
+	deferred_answer(&c->deferred, error);
+}
+
+void protect_commands_look(struct protect_commands *c)
+{
+	if (c->lockstep->takeover_ns && !c->was_live)
+		tell_live(c);
+	if (!deferred_is_done(&c->deferred))
+		return;
+	if (c->stopping) {
+		lockstep_unprotected(c->lockstep);
+		c->stopping = false;
+		deferred_answer(&c->deferred, c->deferred.task.result ?
+				"the log could not be completed" : NULL);
+	} else if (c->starting && c->lockstep->state != LOCKSTEP_PRIMARY) {
+		if (c->deferred.task.result || lockstep_watch(c->lockstep)) {
+			lockstep_forget(c->lockstep);
+			failed(c, "the guest could not be protected");
+		}
+	}
+}
+
+void protect_commands_tell(struct protect_commands *c)
+{
+	static const char *const events[] = {
+		[LOCKSTEP_NONE] = "unprotected",
+		[LOCKSTEP_PRIMARY] = "primary",
+		[LOCKSTEP_SECONDARY] = "secondary",
+		[LOCKSTEP_LIVE] = "won",
+		[LOCKSTEP_ENDED] = "lost",
+	};
+	const struct lockstep *l = c->lockstep;
+
+	if (!c->control)
+		return;
+	if (l->state != c->told)
+		tell(c, events[l->state]);
+	else if (l->lost)
+		tell(c, l->state == LOCKSTEP_PRIMARY ? "secondary_lost" : "primary_lost");
+	else if (c->starting && l->state == LOCKSTEP_PRIMARY)
+		started(c);
+	if (c->starting && l->lost)
+		failed(c, "the other host was lost before it replayed");
+	c->told = l->state;
+}
+
+void protect_commands_status(struct protect_commands *c, struct json_object *reply)
+{
+	const struct lockstep *l = c->lockstep;
+	struct kvm_ft_link_page link;
+	struct hold_stats held;
+
+	add_number(reply, "generation", l->generation);
+	if (!l->paired || kvmft_link(&l->recording->session, &link))
+		return;
+	add_number(reply, "log_bytes", link.committed);
+	add_number(reply, "replayed_bytes", link.replayed);
+	add_number(reply, "lag_ms", link.lag_ns / 1000000);
+	add_number(reply, "held_ms", link.held_ns / 1000000);
+	hold_get_stats(&held);
+	add_number(reply, "outputs_released", held.released);
+	add_number(reply, "output_held_us", held.released ? held.held_us / held.released : 0);
+	add_number(reply, "output_held_max_us", held.held_max_us);
+}
+
+int protect_commands_open(struct protect_commands *c)
+{
+	const struct control_command all[PROTECT_COMMANDS] = {
+		{ .name = "protect", .parameters = "generation verify",
+		  .help = "have a secondary on the host that the connection leads to",
+		  .run = begin },
+		{ .name = "unprotect", .parameters = "",
+		  .help = "end the secondary; the guest runs on", .run = end },
+	};
+	int i;
+
+	c->deferred.control = c->control;
+	c->deferred.vcpu = c->vcpu;
+	c->told = c->lockstep->state;
+	for (i = 0; i < PROTECT_COMMANDS; i++) {
+		c->command[i] = all[i];
+		c->command[i].owner = c;
+		control_add(c->control, &c->command[i]);
+	}
+	c->progress = (struct watch){
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+		.ready = on_progress,
+		.owner = c,
+	};
+	if (c->progress.fd < 0)
+		return complain("cannot create a timer: %s", strerror(errno));
+	return loop_watch(c->lockstep->loop, &c->progress);
+}
+
+void protect_commands_close(struct protect_commands *c)
+{
+	if (c->control)
+		close(c->progress.fd);
+}
+
+void protect_commands_ended(struct protect_commands *c)
+{
+	if (c->deferred.ticket)
+		failed(c, "the guest has ended");
+}
