@@ -120,7 +120,7 @@ endif
 SECONDS ?= 60
 
 .PHONY: fuzz
-fuzz: ## fuzz the engine's decoders (SECONDS=60)
+fuzz: ## fuzz the engine's decoders and ftd's (SECONDS=60)
 	@$(DEPS) fuzz
 	@$(MAKE) --no-print-directory -C $(TESTING)/fuzz run SECONDS=$(SECONDS)
 

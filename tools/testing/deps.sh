@@ -339,7 +339,7 @@ prepare()
 		;;
 	build-debug|lab-debug|debug) prepare_debug ;;
 	user) need_packages gcc make libc6-dev libjson-c-dev libinih-dev libssl-dev ;;
-	fuzz) need_packages clang libclang-rt-14-dev make ;;
+	fuzz) need_packages clang libclang-rt-14-dev make libjson-c-dev libssl-dev ;;
 	vmm) need_packages gcc make libc6-dev acpica-tools libjson-c-dev liburing-dev libxxhash-dev ;;
 	workloads)
 		need_packages python3 binutils

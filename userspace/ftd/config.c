@@ -19,16 +19,15 @@ struct setting {
 	size_t size;
 };
 
-static const struct config *const none;
-
 static const struct setting settings[] = {
-	{ "interface", offsetof(struct config, interface), sizeof(none->interface) },
-	{ "address", offsetof(struct config, address), sizeof(none->address) },
-	{ "secret", offsetof(struct config, secret), sizeof(none->secret) },
-	{ "ftvmm", offsetof(struct config, ftvmm), sizeof(none->ftvmm) },
-	{ "vm-sockets", offsetof(struct config, sockets), sizeof(none->sockets) },
-	{ "socket", offsetof(struct config, socket), sizeof(none->socket) },
-	{ "logs", offsetof(struct config, logs), sizeof(none->logs) },
+	{ "interface",
+	  offsetof(struct config, interface), sizeof(((struct config *)0)->interface) },
+	{ "address", offsetof(struct config, address), sizeof(((struct config *)0)->address) },
+	{ "secret", offsetof(struct config, secret), sizeof(((struct config *)0)->secret) },
+	{ "ftvmm", offsetof(struct config, ftvmm), sizeof(((struct config *)0)->ftvmm) },
+	{ "vm-sockets", offsetof(struct config, sockets), sizeof(((struct config *)0)->sockets) },
+	{ "socket", offsetof(struct config, socket), sizeof(((struct config *)0)->socket) },
+	{ "logs", offsetof(struct config, logs), sizeof(((struct config *)0)->logs) },
 	{ NULL, 0, 0 }
 };
 

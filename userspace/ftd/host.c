@@ -36,31 +36,34 @@ struct field {
 	const char *remedy;
 };
 
-static const struct host *const none;
-
 static const struct field fields[] = {
-	{ "KERNEL", "kernel", offsetof(struct host, kernel), sizeof(none->kernel),
+	{ "KERNEL", "kernel", offsetof(struct host, kernel), sizeof(((struct host *)0)->kernel),
 	  "kernel", "", "boot the same kernel on both" },
-	{ "MODULE_VERSION", "api", offsetof(struct host, api), sizeof(none->api),
+	{ "MODULE_VERSION", "api", offsetof(struct host, api), sizeof(((struct host *)0)->api),
 	  "API version of kvm-ft.ko", "insmod kvm-ft.ko, and run ftd as root",
 	  "load the same kvm-ft.ko on both" },
-	{ "MODULE_BUILD", "module", offsetof(struct host, module), sizeof(none->module),
+	{ "MODULE_BUILD", "module",
+	  offsetof(struct host, module), sizeof(((struct host *)0)->module),
 	  "build of kvm-ft.ko", "insmod kvm-ft.ko", "load the same kvm-ft.ko on both" },
-	{ "MODULE_BUILD", "transport", offsetof(struct host, transport), sizeof(none->transport),
+	{ "MODULE_BUILD", "transport",
+	  offsetof(struct host, transport), sizeof(((struct host *)0)->transport),
 	  "build of kvm-ft-tcp.ko", "insmod kvm-ft-tcp.ko log_interface=INTERFACE",
 	  "load the same kvm-ft-tcp.ko on both" },
-	{ "PAGING", "paging", offsetof(struct host, paging), sizeof(none->paging),
+	{ "PAGING", "paging", offsetof(struct host, paging), sizeof(((struct host *)0)->paging),
 	  "paging mode of KVM", "load kvm_amd", "load kvm_amd with the same npt= on both" },
-	{ "CPU_MODEL", "cpu", offsetof(struct host, cpu), sizeof(none->cpu),
+	{ "CPU_MODEL", "cpu", offsetof(struct host, cpu), sizeof(((struct host *)0)->cpu),
 	  "CPU", "", "take a host with the same CPU model" },
-	{ "CPU_FEATURES", "features", offsetof(struct host, features), sizeof(none->features),
+	{ "CPU_FEATURES", "features",
+	  offsetof(struct host, features), sizeof(((struct host *)0)->features),
 	  "CPU features", "", "same microcode, firmware settings and kernel command line on both" },
 };
 
 /* Not compared, but needed. */
 static const struct field others[] = {
-	{ NULL, "name", offsetof(struct host, name), sizeof(none->name), NULL, NULL, NULL },
-	{ NULL, "boot", offsetof(struct host, boot), sizeof(none->boot), NULL, NULL, NULL },
+	{ NULL, "name",
+	  offsetof(struct host, name), sizeof(((struct host *)0)->name), NULL, NULL, NULL },
+	{ NULL, "boot",
+	  offsetof(struct host, boot), sizeof(((struct host *)0)->boot), NULL, NULL, NULL },
 };
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
