@@ -394,7 +394,11 @@ bool kvm_ft_kvm_runnable(struct kvm_ft_session *s)
  */
 void kvm_ft_kvm_forget_shadow(struct kvm_ft_session *s)
 {
+	struct srcu_struct *slots = &s->arch.vcpu->kvm->srcu;
+	int index = srcu_read_lock(slots);
+
 	kvm.flush_shadow(s->arch.vcpu->kvm);
+	srcu_read_unlock(slots, index);
 	/* The guest's last access to a device. */
 	s->arch.vcpu->arch.mmio_gva = 0;
 }
