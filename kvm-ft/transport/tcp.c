@@ -23,8 +23,8 @@
 #include <net/sock.h>
 
 #include "../commit.h"
+#include "../replay/frame.h"
 #include "../replay/log.h"
-#include "frame.h"
 #include "ring.h"
 #include "transport.h"
 

@@ -111,8 +111,11 @@ static void forget_link(struct lockstep *l)
 
 static void link_is_lost(struct lockstep *l)
 {
-	l->lost = look(l).error ?: ECONNRESET;
+	struct kvm_ft_link_page link = look(l);
+
+	l->lost = link.error ?: ECONNRESET;
 	l->lost_ns = now_ns();
+	l->heard_ns = link.heard_ns;
 	info("the %s is lost (%s): asking the arbiter",
 	     l->state == LOCKSTEP_PRIMARY ? "secondary" : "primary", strerror(l->lost));
 	l->tell(l->owner);
@@ -180,10 +183,23 @@ int lockstep_open(struct lockstep *l)
 	return loop_watch(l->loop, &l->decided);
 }
 
+/* The VM ends here, and no other host has it: nobody will contend for it again. */
+static bool is_last(const struct lockstep *l)
+{
+	if (l->state == LOCKSTEP_PRIMARY)
+		return look(l).state == KVM_FT_LINK_CLOSED;
+	return l->state == LOCKSTEP_NONE || l->state == LOCKSTEP_LIVE;
+}
+
 void lockstep_close(struct lockstep *l)
 {
 	atomic_store(&l->cancel, true);
 	join_arbitration(l);
+	if (l->arbiter.fd >= 0 && is_last(l)) {
+		l->arbiter.cancel = NULL;
+		if (arbiter_release(&l->arbiter))
+			complain("the arbiter keeps a slot for this VM: %s", l->arbiter.problem);
+	}
 	arbiter_close(&l->arbiter);
 	if (l->socket >= 0)
 		close(l->socket);
@@ -229,7 +245,12 @@ int lockstep_begin(struct lockstep *l, int socket)
 
 	if (set_patience(socket) || open_arbiter(l))
 		return -1;
-	if (arbiter_newest(&l->arbiter, &newest) || arbiter_begin(&l->arbiter, newest + 1))
+	if (arbiter_newest(&l->arbiter, &newest))
+		return complain("%s", l->arbiter.problem);
+	/* Never one that was used before, not even if the area was formatted since. */
+	if (newest < l->generation)
+		newest = l->generation;
+	if (arbiter_begin(&l->arbiter, newest + 1))
 		return complain("%s", l->arbiter.problem);
 	l->generation = newest + 1;
 	l->begun = true;
@@ -423,6 +444,11 @@ bool lockstep_has_lost(const struct lockstep *l)
 	return look(l).state == KVM_FT_LINK_LOST;
 }
 
+unsigned long long lockstep_takeover_ms(const struct lockstep *l, uint64_t since)
+{
+	return (l->live_ns - since) / 1000000;
+}
+
 /* What was received has been played: the guest is where the primary's last output was. */
 static enum lockstep_fate take_over(struct lockstep *l)
 {
@@ -438,9 +464,10 @@ static enum lockstep_fate take_over(struct lockstep *l)
 	if (l->go_live(l->owner))
 		return LOCKSTEP_STOPS;
 	l->resent = hold_go_live();
-	l->takeover_ns = now_ns() - l->lost_ns;
-	info("the guest runs here, %llu ms after the primary was lost; %u packets sent again",
-	     (unsigned long long)l->takeover_ns / 1000000, l->resent);
+	l->live_ns = now_ns();
+	info("the guest runs here, %llu ms after the primary's last word, %llu ms after that was "
+	     "noticed; %u packets sent again", lockstep_takeover_ms(l, l->heard_ns),
+	     lockstep_takeover_ms(l, l->lost_ns), l->resent);
 	pause_tell(&r->vcpu->pause);
 	return LOCKSTEP_GOES_ON;
 }

@@ -66,12 +66,12 @@ enum lockstep_fate {
  * @answered: the verdict was acted upon by the main loop; any thread
  * @cancel: ends the wait for the decision
  * @lost: the link was lost; errno, 0 if it was not
- * @lost_ns: when, CLOCK_MONOTONIC
+ * @lost_ns: when, ns of CLOCK_MONOTONIC
+ * @heard_ns: when it was heard last
+ * @live_ns: secondary: when the guest went live; 0 if it did not
  * @replayed: something of the log was: the other side has the guest
  * @snapshot_bytes: how much has gone to the other side, or come
  * @pause_ns: how long the guest stood still for it
- * @takeover_ns: from the loss of the link, or the last word of the primary if that was known,
- *	to the guest's first live instruction
  * @resent: outputs that were sent again
  */
 struct lockstep {
@@ -97,10 +97,11 @@ struct lockstep {
 	atomic_bool cancel;
 	int lost;
 	uint64_t lost_ns;
+	uint64_t heard_ns;
+	uint64_t live_ns;
 	bool replayed;
 	uint64_t snapshot_bytes;
 	uint64_t pause_ns;
-	uint64_t takeover_ns;
 	unsigned int resent;
 };
 
@@ -169,6 +170,9 @@ enum lockstep_fate lockstep_decide(struct lockstep *l);
 
 /* Is the link to the other side lost?  Any thread, of a side of a pair. */
 bool lockstep_has_lost(const struct lockstep *l);
+
+/* Milliseconds to the first live instruction, since @lost_ns or @heard_ns. */
+unsigned long long lockstep_takeover_ms(const struct lockstep *l, uint64_t since);
 
 /* One word. */
 const char *lockstep_role(const struct lockstep *l);

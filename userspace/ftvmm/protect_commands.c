@@ -57,12 +57,14 @@ static void tell_snapshot(struct protect_commands *c, const char *name)
 static void tell_live(struct protect_commands *c)
 {
 	struct json_object *event = new_event(c, "live");
+	const struct lockstep *l = c->lockstep;
 
 	c->was_live = true;
 	if (!event)
 		return;
-	add_number(event, "takeover_ms", c->lockstep->takeover_ns / 1000000);
-	add_number(event, "resent", c->lockstep->resent);
+	add_number(event, "takeover_ms", lockstep_takeover_ms(l, l->heard_ns));
+	add_number(event, "decision_ms", lockstep_takeover_ms(l, l->lost_ns));
+	add_number(event, "resent", l->resent);
 	control_tell(c->control, event);
 }
 
@@ -179,7 +181,7 @@ static void failed(struct protect_commands *c, const char *error)
 
 void protect_commands_look(struct protect_commands *c)
 {
-	if (c->lockstep->takeover_ns && !c->was_live)
+	if (c->lockstep->live_ns && !c->was_live)
 		tell_live(c);
 	if (!deferred_is_done(&c->deferred))
 		return;

@@ -4,10 +4,10 @@
  * Documentation/wire-protocol.rst has them.  No more than the coding of a frame's head,
  * which knows nothing of sockets.
  */
-#ifndef KVM_FT_FRAME_H
-#define KVM_FT_FRAME_H
+#ifndef KVM_FT_REPLAY_FRAME_H
+#define KVM_FT_REPLAY_FRAME_H
 
-#include "../replay/env.h"
+#include "env.h"
 
 #define KVM_FT_WIRE_VERSION	1
 #define KVM_FT_FRAME_HEAD	40	/* bytes */
