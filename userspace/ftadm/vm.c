@@ -194,9 +194,12 @@ int vm_unprotect(const struct arguments *a)
 static void print_progress(const struct arguments *a, struct json_object *event)
 {
 	const char *name = object_text(event, "event"), *vm = object_text(event, "vm");
+	uint64_t bytes = 0;
 
-	if (!strcmp(name, "protect_progress") && vm && !strcmp(vm, a->argument) && !a->json)
-		fprintf(stderr, "%s\n", object_line(event));
+	if (a->json || strcmp(name, "protect_progress") || !vm || strcmp(vm, a->argument))
+		return;
+	object_number(event, "snapshot_bytes", &bytes);
+	fprintf(stderr, "snapshot: %llu bytes\n", (unsigned long long)bytes);
 }
 
 /* The reply to what was sent; events before it are shown.  NULL and errno. */

@@ -248,7 +248,7 @@ class FtdTest(unittest.TestCase):
         """The manual page has the settings that there are, and no others."""
         folder = TOP / "userspace/ftd"
         source = (folder / "config.c").read_text(encoding="utf-8")
-        known = set(re.findall(r'\{ "([a-z-]+)", offsetof', source) +
+        known = set(re.findall(r'\{ "([a-z-]+)",\s+offsetof', source) +
                     re.findall(r'strcmp\(name, "([a-z-]+)"\)', source))
         self.assertIn("ftvmm-option", known)
         page = (folder / "ftd.conf.5").read_text(encoding="utf-8")
