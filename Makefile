@@ -139,7 +139,7 @@ vmmtest: ftvmm modules ## test the reference VMM with Linux guests, on an emulat
 
 .PHONY: scenarios
 scenarios: PAGING = strict
-scenarios: ftvmm modules ## let emulated hosts fail while clients use their guest (T="name...": only those)
+scenarios: ftvmm ftadm ftd ft-arbiter modules ## let emulated hosts fail while clients use their guest (T="name...": only those)
 	@$(DEPS) lab-6.12 lab-$(KERNEL) workloads
 	$(TESTING)/scenarios/run-scenarios --kernel $(KERNEL) --paging $(PAGING) $(T)
 
@@ -149,10 +149,15 @@ style: ## check the sources: checkpatch, sparse, cppcheck and more (T="check..."
 	$(TESTING)/style $(T)
 
 .PHONY: demo
-demo: modules ## show what works today, on two emulated hosts
-	@$(DEPS) selftest lab-$(KERNEL)
-	@$(MAKE) --no-print-directory -C $(TESTING)/demo
+demo: ftvmm ftadm ftd ft-arbiter modules ## kill two hosts, one after the other, whose guest goes on (three emulated hosts)
+	@$(DEPS) lab-6.12 lab-$(KERNEL) workloads
 	@$(TESTING)/demo/demo --kernel $(KERNEL)
+
+.PHONY: demo-replay
+demo-replay: modules ## record a small guest on one host and replay it on another
+	@$(DEPS) selftest lab-$(KERNEL)
+	@$(MAKE) --no-print-directory -C $(TESTING)/demo-replay
+	@$(TESTING)/demo-replay/demo --kernel $(KERNEL)
 
 SEEDS ?= 100000
 TIMINGS ?= 20

@@ -15,15 +15,25 @@ sys.path[:0] = [str(TESTING / "lab"), str(TESTING / "vmm")]
 from ftlab_lib import Lab  # noqa: E402  (the path has to come first)
 from guest import Guest  # noqa: E402
 
-FTVMM = TOP / "build/ftvmm/ftvmm"
-MODULES = ("kvm-ft-lab-pmu", "kvm-ft")
-GUEST_MAC = "52:54:00:f7:00:01"     # ftvmm's default
+PROGRAMS = [TOP / "build" / path for path in ("ftvmm/ftvmm", "ftd/ftd", "ftadm/ftadm",
+                                            "arbiter/ft-arbiter")]
+# The clocks of two hosts drift apart (Documentation/lab.rst), so time-outs are generous.
+TIMEOUT_MS = 4000
+MODULES = (("kvm-ft-lab-pmu", ""), ("kvm-ft", ""),
+           ("kvm-ft-tcp", f"log_interface=ftlog failure_timeout_ms={TIMEOUT_MS} "
+                          "heartbeat_ms=200"))
+ARBITER = "/dev/shared/arbiter"
+DISK = "/dev/shared/guest"
+NAME = "guest"
 GUEST_ADDRESS = "192.0.2.100"       # guest-workloads, do_serve
 GUEST_MEMORY = 160
 SECONDS = 300       # real ones, for what should happen soon on a machine that is busy
-CONTROL = "/run/guest.sock"
-CONSOLE = "/tmp/console"
-MESSAGES = "/tmp/messages"
+CONTROL = f"/run/kvm-ft/vm/{NAME}.sock"
+CONSOLE = "/tmp/console"            # of the guest that booted there
+MESSAGES = "/tmp/messages"          # of its ftvmm
+SECONDARY = f"/var/log/kvm-ft/{NAME}.log"   # all that a secondary says
+EVENTS = "/tmp/events"              # of ftvmm
+FTD_LOG = "/tmp/ftd.log"
 
 
 class Failure(Exception):
@@ -45,9 +55,14 @@ class Cluster:
 
     def __init__(self, lab, guest_kernel="6.12"):
         self.lab = lab
-        self.guest = Guest(guest_kernel, ("redis-server", "redis-cli"))
+        self.guest = Guest(guest_kernel, ("redis-server", "redis-cli"),
+                           ("crc32c_generic", "ext4"))
+        hosts = lab.status()["hosts"]
+        self.log_address = {host["name"]: host["nics"]["ftlog"]["address"] for host in hosts}
         for host in lab.config["hosts"]:
             self.prepare(host)
+        host = lab.config["hosts"][0]
+        self.run(host, f"/root/ft-arbiter format {ARBITER} && mke2fs -F {DISK} >/dev/null")
 
     @staticmethod
     def up(hosts, kernel="6.12", paging="strict", **options):
@@ -58,13 +73,30 @@ class Cluster:
     def prepare(self, host):
         """Puts on a host what it needs, and loads the modules."""
         folder = TOP / f"build/modules-{self.lab.config['kernel']}"
-        self.lab.put(host, [str(FTVMM), *(str(folder / f"{name}.ko") for name in MODULES)],
-                     "/root/")
-        self.lab.put(host, [str(self.guest.image)], "/root/vmlinuz")
-        self.lab.put(host, [str(self.guest.initrd())], "/root/initrd")
-        for name in MODULES:
-            self.run(host, f"insmod /root/{name}.ko")
+        self.lab.put(host, [*map(str, PROGRAMS),
+                            *(str(folder / f"{name}.ko") for name, _ in MODULES)], "/root/")
+        for name, parameters in MODULES:
+            self.run(host, f"insmod /root/{name}.ko {parameters}")
         self.lab.tap(host, "tap0")
+        self.start_ftd(host)
+
+    def start_ftd(self, host, secret="the hosts of this lab all know this"):
+        """Starts the daemon, which pairs hosts."""
+        peers = "\n".join(f"{peer} = {address}" for peer, address in self.log_address.items()
+                          if peer != host)
+        settings = (f"interface = ftlog\naddress = {self.log_address[host]}\n"
+                    "ftvmm = /root/ftvmm\nftvmm-option = --counter lab\n"
+                    f"ftvmm-option = --arbiter {ARBITER}\n[hosts]\n{peers}\n")
+        self.run(host, "mkdir -p /etc/kvm-ft && umask 077 && "
+                       f"echo {shlex.quote(secret)} >/etc/kvm-ft/secret && "
+                       f"echo {shlex.quote(settings)} >/etc/kvm-ft/ftd.conf && "
+                       f"setsid /root/ftd </dev/null >>{FTD_LOG} 2>&1 &")
+        wait_until(f"ftd on host {host} answers", lambda: self.lab.exec(
+            host, ["/root/ftadm", "host", "list"]).status == 0)
+
+    def stop_ftd(self, host):
+        """Ends the daemon."""
+        self.run(host, "kill $(pidof ftd); while pidof ftd; do sleep 0.1; done")
 
     def run(self, host, command, timeout=SECONDS):
         """Runs a shell command that has to succeed; returns what it printed."""
@@ -75,13 +107,16 @@ class Cluster:
 
     def start_vmm(self, host, options):
         """Starts ftvmm in the background."""
-        self.run(host, f"setsid /root/ftvmm --control {CONTROL} --log {MESSAGES} {options} "
+        self.run(host, f"setsid /root/ftvmm --name {NAME} --control {CONTROL} "
+                       f"--log {MESSAGES} --arbiter {ARBITER} --counter lab {options} "
                        f"</dev/null >{CONSOLE} 2>&1 &")
 
     def boot(self, host):
         """Boots the guest; returns when it serves."""
+        self.lab.put(host, [str(self.guest.image)], "/root/vmlinuz")
+        self.lab.put(host, [str(self.guest.initrd())], "/root/initrd")
         self.start_vmm(host, f"-k /root/vmlinuz -i /root/initrd -m {GUEST_MEMORY} "
-                             "-a 'quiet vmm.do=serve' --net tap=tap0")
+                             f"-a 'quiet vmm.do=serve' --net tap=tap0 --disk {DISK},shared")
         wait_until(f"the guest on host {host} serves", lambda: self.serves(host))
 
     def serves(self, host):
@@ -90,6 +125,69 @@ class Cluster:
         if "gone" in said.split():
             raise Failure(f"ftvmm on host {host} has ended: {said.strip()}")
         return "serving" in said
+
+    def messages(self, host):
+        """All that the programs of a host have said."""
+        return self.run(host, f"tail -n +1 {CONSOLE} {MESSAGES} {SECONDARY} {EVENTS} {FTD_LOG} "
+                              "2>/dev/null || :")
+
+    def divergences(self, host):
+        """How often a secondary of this host has said that it had diverged."""
+        return self.run(host, f"cat {SECONDARY}").count("the replay has diverged")
+
+    def follow_events(self, host):
+        """Has the events of the ftvmm on a host kept."""
+        self.run(host, f"setsid /root/ftvmm send {CONTROL} events </dev/null >{EVENTS} 2>&1 &")
+        wait_until(f"events of host {host}", lambda: self.run(host, f"cat {EVENTS}"))
+
+    def events(self, host):
+        """The events so far, the reply to the request left out."""
+        lines = self.run(host, f"cat {EVENTS}").splitlines()
+        return [json.loads(line) for line in lines[1:]]
+
+    def wait_event(self, host, name, seconds=SECONDS):
+        """Waits for an event of the ftvmm on a host, and returns it."""
+        def look():
+            events = {event["event"]: event for event in self.events(host)}
+            if name not in events and events.get("state", {}).get("state") == "ended":
+                raise Failure(f"the guest's ftvmm on host {host} has ended: "
+                              f"{events['state']['reason']}")
+            return events.get(name)
+
+        return wait_until(f"the event {name!r} on host {host}", look, seconds)
+
+    def check_protected(self, primary):
+        """Is the guest protected?  Returns the status of its primary."""
+        status = self.ask(primary, "status")
+        if status["role"] != "primary":
+            raise Failure(f"the guest on host {primary} is not protected any more")
+        return status
+
+    def protect(self, primary, secondary):
+        """Has a host follow the guest; returns the reply."""
+        done = self.lab.exec(primary, ["/root/ftadm", "-j", "vm", "protect", NAME, "--secondary",
+                                       secondary], timeout=SECONDS)
+        if done.status:
+            said = (done.stdout + done.stderr).decode(errors="replace")
+            raise Failure(f"host {primary} cannot protect the guest to {secondary}: {said}")
+        reply = json.loads(done.stdout)
+        self.follow_events(secondary)
+        return reply
+
+    def running(self):
+        """The hosts that run the guest, but for secondaries, which only follow."""
+        hosts = [host["name"] for host in self.lab.status()["hosts"] if host["state"] == "up"]
+        return [host for host in hosts if self.runs(host)]
+
+    def runs(self, host):
+        """Does the guest run on a host?"""
+        if self.lab.exec(host, ["test", "-S", CONTROL]).status:
+            return False
+        try:
+            status = self.ask(host, "status")
+        except Failure:
+            return False    # ftvmm has ended
+        return status["state"] == "running" and status["role"] != "secondary"
 
     def ask(self, host, command, **arguments):
         """A request to the guest's ftvmm; returns its reply."""

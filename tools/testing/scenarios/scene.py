@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a scenario has to act with: hosts, the guest, its clients."""
 
-from client_side import Clients
-from cluster import CONSOLE, MESSAGES, Failure
+from client_side import HARM, Clients
+from cluster import Failure
 from ftlab_lib import LabError
 
 
@@ -20,6 +20,24 @@ class Scene:
         self.cluster.boot(host)
         self.clients = Clients(self.lab, self.logs, **options)
         self.clients.wait_progress()
+
+    def protect(self, primary, secondary):
+        """The guest serves, is protected, and the clients have got on since."""
+        self.serve(primary)
+        self.cluster.protect(primary, secondary)
+        self.clients.wait_progress()
+        self.cluster.check_protected(primary)
+
+    def expect_unharmed(self, host):
+        """The guest runs on this host alone, and its clients go on as if nothing had been."""
+        self.clients.wait_progress()
+        running = self.cluster.running()
+        if running != [host]:
+            raise Failure(f"the guest runs on {running}, not on host {host} alone")
+        harm = self.stop_clients()
+        print(f"# clients: {harm}", flush=True)
+        if any(harm[name] for name in HARM):
+            raise Failure(f"the clients were harmed: {harm}")
 
     def stop_clients(self):
         """Lets the clients check once more and end; returns what came of them."""
@@ -41,7 +59,7 @@ class Scene:
 
     def _keep(self, host):
         try:
-            said = self.cluster.run(host, f"cat {CONSOLE} {MESSAGES} 2>/dev/null || :")
+            said = self.cluster.messages(host)
         except LabError as error:
             said = f"not readable: {error.reason}\n"
         (self.logs / f"{host}.guest.log").write_text(said, encoding="utf-8")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Records or replays one small guest, and leaves its final state in a file:
- * registers, then all RAM.  What "make demo" runs on the emulated hosts.
+ * registers, then all RAM.  What "make demo-replay" runs on the emulated hosts.
  *
  *   guest_run record LOG STATE
  *   guest_run replay LOG STATE
