@@ -32,8 +32,8 @@ static void check_ftd(const struct host *host, const struct config *config,
 	int fd;
 
 	if (!*config->interface) {
-		findings_add(found, "CONFIG", "see ftd.conf(5)",
-			     "there is no " CONFIG_FILE);
+		findings_add(found, "CONFIG", "add a line such as interface = eth1 to ftd.conf",
+			     "the logging interface is not set");
 		return;
 	}
 	if (!if_nametoindex(config->interface))

@@ -180,7 +180,10 @@ static int run(char **words, int count, struct arguments *a, const char *config,
 		return EXIT_USAGE;
 	}
 	a->argument = command->argument ? words[taken] : NULL;
-	return read_config(&a->config, config) ? EXIT_ERROR : command->run(a);
+	/* Logs can be read wherever they are. */
+	if (strcmp(command->object, "log") && read_config(&a->config, config))
+		return EXIT_ERROR;
+	return command->run(a);
 }
 
 int main(int argc, char **argv)

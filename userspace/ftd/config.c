@@ -149,9 +149,6 @@ int config_read(struct config *config, const char *path, struct findings *findin
 	else if (line)
 		findings_add(findings, "CONFIG", "a line is NAME = VALUE, of at most 198 bytes",
 			     "%s: cannot understand line %d", path, line);
-	else if (!*config->interface)
-		findings_add(findings, "CONFIG", "add a line such as: interface = eth1",
-			     "%s: the logging interface is not set", path);
 	return findings->count == before ? 0 : -1;
 }
 

@@ -25,7 +25,7 @@ struct peer {
 
 /**
  * struct config - all settings
- * @interface: the logging interface
+ * @interface: the logging interface; empty if it is not set
  * @address: to listen at, numeric
  * @port: TCP, of this ftd and of all others
  * @secret: path of the file

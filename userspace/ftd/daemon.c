@@ -223,6 +223,10 @@ static int check(struct daemon *d, struct findings *findings)
 {
 	const struct config *config = &d->config;
 
+	if (!*config->interface)
+		return findings_add(findings, "CONFIG",
+				    "add a line such as interface = eth1 to ftd.conf",
+				    "the logging interface is not set");
 	if (access(config->ftvmm, X_OK))
 		return findings_add(findings, "FTVMM", "set ftvmm in ftd.conf",
 				    "cannot run %s: %s", config->ftvmm, strerror(errno));

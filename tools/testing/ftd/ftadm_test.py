@@ -209,6 +209,12 @@ class FtadmTest(unittest.TestCase):
         status, _, messages = self.ftadm("vm", "list")
         self.assertEqual(status, 1)
         self.assertIn("ftd.conf: there is no setting 'interfaces'", messages)
+        status, _, messages = self.ftadm("log", "stat", "/nowhere")     # which needs none
+        self.assertIn("cannot open /nowhere", messages)
+        self.config.write_text("", encoding="utf-8")
+        status, output, _ = self.ftadm("host", "check")
+        self.assertEqual(status, 1)
+        self.assertIn("refused  CONFIG: the logging interface is not set", output)
 
     def test_command_lines(self):
         """Wrong ones end with status 2; and each command has a help."""
