@@ -75,9 +75,10 @@ class Choice(unittest.TestCase):
     def setUp(self):
         self.tests = [runner.Test("a", paging=["nested", "strict"]), runner.Test("b")]
 
-    def names(self, *wanted):
+    def names(self, *wanted, modes=runner.PAGING):
         """The tests chosen, as they are named on the command line."""
-        return [f"{test.name}:{paging}" for test, paging in runner.choose(self.tests, wanted)]
+        return [f"{test.name}:{paging}"
+                for test, paging in runner.choose(self.tests, wanted, modes)]
 
     def test_all_by_paging_mode(self):
         """All tests of one mode come before those of the next: one host each."""
@@ -87,6 +88,13 @@ class Choice(unittest.TestCase):
         """A name alone means all its modes."""
         self.assertEqual(self.names("a"), ["a:nested", "a:strict"])
         self.assertEqual(self.names("a:strict", "b"), ["b:nested", "a:strict"])
+
+    def test_of_one_mode(self):
+        """A mode may be chosen, and a test that is not for it is an error."""
+        self.assertEqual(self.names(modes=["strict"]), ["a:strict"])
+        self.assertEqual(self.names("a", modes=["nested"]), ["a:nested"])
+        with self.assertRaises(runner.BadTest):
+            self.names("b", modes=["strict"])
 
     def test_unknown(self):
         """A name that there is not is an error, not an empty run."""

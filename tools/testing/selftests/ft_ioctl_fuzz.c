@@ -578,7 +578,7 @@ static double now(void)
 /* 0 if it ended by itself in time; whatever it does, it must die when killed. */
 static int wait_for(pid_t child)
 {
-	double until = now() + PATIENCE_S;
+	double until = now() + PATIENCE_S * environment_slower();
 	int how = -1;
 
 	while (waitpid(child, &how, WNOHANG) != child) {
@@ -649,7 +649,7 @@ FIXTURE_TEARDOWN(fuzz)
 TEST_F_TIMEOUT(fuzz, ioctls_of_all_sorts, 3600)
 {
 	unsigned long seed = environment_number("KVM_FT_TEST_SEED", 1);
-	unsigned long rounds = environment_number("KVM_FT_TEST_ROUNDS", 5);
+	unsigned long rounds = environment_number("KVM_FT_TEST_ROUNDS", environment_amount(5));
 	struct replay r = new_replay();
 	unsigned long i;
 	int used = uses(), sessions = sessions_in_sysfs(), told;

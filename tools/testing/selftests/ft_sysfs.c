@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sys/ioctl.h>
 
+#include "environment.h"
 #include "kselftest_harness.h"
 #include "replay.h"
 #include "session.h"
@@ -559,14 +560,14 @@ TEST(reading_does_not_wait_for_the_guest)
 
 TEST(sessions_come_and_go_while_read)
 {
-	int end = 0, i;
+	int sessions = environment_amount(300), end = 0, i;
 	struct guest g;
 	pthread_t thread;
 	void *reads;
 
 	guest_create_irqchip(&g, 4 << 20);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, read_all, &end));
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < sessions; i++) {
 		int session = session_create(&g, "short");
 
 		if (i % 8 == 0)

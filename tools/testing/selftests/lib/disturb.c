@@ -6,15 +6,17 @@
 #include <unistd.h>
 
 #include "disturb.h"
+#include "environment.h"
 #include "random.h"
 
 static void *disturb(void *arg)
 {
 	struct disturber *d = arg;
 	uint64_t random = d->replay->seed + d->replay->role;
+	unsigned int mean = d->replay->every_us * environment_slower();
 
 	while (!__atomic_load_n(&d->ended, __ATOMIC_RELAXED)) {
-		usleep(random_between(&random, 1, 2 * d->replay->every_us));
+		usleep(random_between(&random, 1, 2 * mean));
 		d->replay->meanwhile(d->replay);
 	}
 	return NULL;

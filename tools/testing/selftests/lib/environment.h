@@ -14,4 +14,21 @@ static inline uint64_t environment_number(const char *name, uint64_t otherwise)
 	return value ? strtoull(value, NULL, 0) : otherwise;
 }
 
+/*
+ * Times that this host takes longer than others for the same; the runner knows
+ * that of its kernel.  Limits of time and times between events are multiplied by it.
+ */
+static inline unsigned int environment_slower(void)
+{
+	return environment_number("KVM_FT_TEST_SLOWER", 1);
+}
+
+/* How often to do what is done @times times on other hosts. */
+static inline unsigned int environment_amount(unsigned int times)
+{
+	unsigned int slower = environment_slower();
+
+	return (times + slower - 1) / slower;
+}
+
 #endif

@@ -18,7 +18,7 @@
 /* Counts, until all interrupts and all events have come. */
 GUEST_CODE(worker,
 	   "movl $0x1ff, 0x0f0(%r15)\n"
-	   "movl $0xb, 0x3e0(%r15); movl $0x20040, 0x320(%r15); movl $250000, 0x380(%r15)\n"
+	   "movl $0x20040, 0x320(%r15); movl $250000, 0x380(%r15)\n"
 	   "sti\n"
 	   "1: inc %rcx\n"
 	   "cmpl $20, %r12d; jb 1b\n"

@@ -80,10 +80,10 @@ GUEST_CODE(random_mail,
 	   "add %r9, 0x980f8\n" EOI "iretq\n");
 
 GUEST_CODE(random_start_periodic,
-	   "movl $0x1ff, 0x0f0(%r15); movl $0xb, 0x3e0(%r15); movl $0x20040, 0x320(%r15)\n"
+	   "movl $0x1ff, 0x0f0(%r15); movl $0x20040, 0x320(%r15)\n"
 	   "mov 0x90080, %eax; mov %eax, 0x380(%r15); sti\n");
 GUEST_CODE(random_start_oneshot,
-	   "movl $0x1ff, 0x0f0(%r15); movl $0xb, 0x3e0(%r15); movl $0x40, 0x320(%r15)\n"
+	   "movl $0x1ff, 0x0f0(%r15); movl $0x40, 0x320(%r15)\n"
 	   "mov 0x90080, %eax; mov %eax, 0x380(%r15); sti\n");
 GUEST_CODE(random_start_deadline,
 	   "movl $0x1ff, 0x0f0(%r15); movl $0x40040, 0x320(%r15)\n"

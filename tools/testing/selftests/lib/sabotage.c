@@ -99,7 +99,7 @@ void sabotage_begin(struct sabotage *s, int unchecked)
 {
 	*s = (struct sabotage){
 		.random = environment_number("KVM_FT_TEST_SEED", 1),
-		.choices = environment_number("KVM_FT_TEST_CHOICES", 16),
+		.choices = environment_number("KVM_FT_TEST_CHOICES", environment_amount(16)),
 		.r = {
 			.mem_size = SABOTAGE_MEM, .set_up = set_up,
 			.on_exit = on_exit_to_vmm, .on_landmark = on_landmark,
