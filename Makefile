@@ -90,7 +90,7 @@ selftest-build:
 .PHONY: selftest
 selftest: modules selftest-build ## run the selftests on an emulated host (T="name...": only those)
 	@$(DEPS) lab-$(KERNEL)
-	$(TESTING)/run-selftests --kernel $(KERNEL) $(T)
+	$(TESTING)/run-selftests --kernel $(KERNEL) $(if $(filter-out file,$(origin PAGING)),--paging $(PAGING)) $(T)
 
 .PHONY: unittest
 unittest: ## run the unit tests of the test scripts (T="name...": only those)
@@ -194,7 +194,7 @@ check: ## all of the above on both kernels; the one command that tests everythin
 .PHONY: check-debug
 check-debug: ## run the selftests on the debug kernel (builds it first: long)
 	@$(DEPS) debug
-	@$(TESTING)/check --kernel debug --only build-debug --only build-selftests --only selftest-debug --only leaktest
+	@$(TESTING)/check --kernel debug --only build-debug --only build-selftests --only selftest-debug-nested --only selftest-debug-strict --only leaktest
 
 # Where to install: the running kernel, unless KERNEL= or KDIR= says otherwise.
 ifeq ($(origin KERNEL)$(KDIR),file)
