@@ -71,11 +71,14 @@ static void expect_refused(struct kunit *test, struct kvm_ft_frame frame)
 /* With a right checksum, too. */
 static void frame_refuses_nonsense(struct kunit *test)
 {
+	struct kvm_ft_frame too_long = {
+		.type = KVM_FT_FRAME_DATA, .length = KVM_FT_FRAME_MAX + 1,
+	};
+
+	expect_refused(test, too_long);
 	expect_refused(test, (struct kvm_ft_frame){ .type = 0 });
 	expect_refused(test, (struct kvm_ft_frame){ .type = KVM_FT_FRAME_LIMIT });
 	expect_refused(test, (struct kvm_ft_frame){ .type = KVM_FT_FRAME_DATA });
-	expect_refused(test, (struct kvm_ft_frame){ .type = KVM_FT_FRAME_DATA,
-						    .length = KVM_FT_FRAME_MAX + 1 });
 	expect_refused(test, (struct kvm_ft_frame){ .type = KVM_FT_FRAME_ACK, .length = 1 });
 	expect_refused(test, (struct kvm_ft_frame){ .type = KVM_FT_FRAME_BYE, .length = 1 });
 }

@@ -465,9 +465,8 @@ static enum lockstep_fate take_over(struct lockstep *l)
 		return LOCKSTEP_STOPS;
 	l->resent = hold_go_live();
 	l->live_ns = now_ns();
-	info("the guest runs here, %llu ms after the primary's last word, %llu ms after that was "
-	     "noticed; %u packets sent again", lockstep_takeover_ms(l, l->heard_ns),
-	     lockstep_takeover_ms(l, l->lost_ns), l->resent);
+	info("the guest runs here, %llu ms after the primary's last word; %u packets sent again",
+	     lockstep_takeover_ms(l, l->heard_ns), l->resent);
 	pause_tell(&r->vcpu->pause);
 	return LOCKSTEP_GOES_ON;
 }

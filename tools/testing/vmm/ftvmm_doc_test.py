@@ -23,7 +23,7 @@ def options():
 def requests():
     """The commands of the control socket."""
     names = re.findall(r'\.name = "([a-z]+)"', read("commands.c") + read("record_commands.c") +
-                       read("../lib/control.c"))
+                       read("protect_commands.c") + read("../lib/control.c"))
     return set(names)
 
 
