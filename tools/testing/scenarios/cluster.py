@@ -138,7 +138,7 @@ class Cluster:
     def follow_events(self, host):
         """Has the events of the ftvmm on a host kept."""
         self.run(host, f"setsid /root/ftvmm send {CONTROL} events </dev/null >{EVENTS} 2>&1 &")
-        wait_until(f"events of host {host}", lambda: self.run(host, f"cat {EVENTS}"))
+        wait_until(f"events of host {host}", lambda: self.run(host, f"cat {EVENTS} 2>/dev/null || :"))
 
     def events(self, host):
         """The events so far, the reply to the request left out."""
