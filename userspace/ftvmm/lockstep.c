@@ -36,6 +36,13 @@ static bool is_undecided(const struct lockstep *l)
 	return __atomic_load_n(&l->verdict, __ATOMIC_SEQ_CST) < 0;
 }
 
+static bool is_noticed(void *data)
+{
+	const struct lockstep *l = data;
+
+	return __atomic_load_n(&l->noticed, __ATOMIC_SEQ_CST);
+}
+
 static bool is_answered(void *data)
 {
 	const struct lockstep *l = data;
@@ -87,12 +94,15 @@ static void *arbitrate(void *data)
 
 static void start_arbitration(struct lockstep *l)
 {
-	int err = pthread_create(&l->thread, NULL, arbitrate, l);
+	int err;
 
-	l->arbitrates = !err;
-	if (err)
-		complain("cannot start a thread for the arbiter: %s: the guest waits",
-			 strerror(err));
+	/* Before it can have decided, which another thread will see. */
+	l->arbitrates = true;
+	err = pthread_create(&l->thread, NULL, arbitrate, l);
+	if (!err)
+		return;
+	l->arbitrates = false;
+	complain("cannot start a thread for the arbiter: %s: the guest waits", strerror(err));
 }
 
 static void join_arbitration(struct lockstep *l)
@@ -116,10 +126,24 @@ static void link_is_lost(struct lockstep *l)
 	l->lost = link.error ?: ECONNRESET;
 	l->lost_ns = now_ns();
 	l->heard_ns = link.heard_ns;
-	info("the %s is lost (%s): asking the arbiter",
-	     l->state == LOCKSTEP_PRIMARY ? "secondary" : "primary", strerror(l->lost));
+	info("the %s is lost (%s)", l->state == LOCKSTEP_PRIMARY ? "secondary" : "primary",
+	     strerror(l->lost));
 	l->tell(l->owner);
-	start_arbitration(l);
+	/* A secondary has to play all that it has first: it may find that it has diverged. */
+	if (l->state == LOCKSTEP_PRIMARY)
+		start_arbitration(l);
+	__atomic_store_n(&l->noticed, true, __ATOMIC_SEQ_CST);
+	wait_wake();
+}
+
+/* It is our own session that has ended: a replay that has diverged, or failed. */
+static bool has_ended_itself(const struct lockstep *l)
+{
+	struct kvm_ft_status status;
+
+	return l->state == LOCKSTEP_SECONDARY &&
+	       (kvmft_status(&l->recording->session, &status) ||
+		status.state == KVM_FT_STATE_DIVERGED || status.state == KVM_FT_STATE_FAILED);
 }
 
 /* Outputs that were waiting for it may leave; or the link has ended. */
@@ -139,7 +163,7 @@ static void on_link(void *owner)
 		return;
 	forget_link(l);
 	/* Closed: the primary has ended it, both sides know what to do. */
-	if (link.state == KVM_FT_LINK_LOST)
+	if (link.state == KVM_FT_LINK_LOST && !has_ended_itself(l))
 		link_is_lost(l);
 	/* Where the guest does nothing, it has to be told. */
 	recording_kick(l->recording);
@@ -256,6 +280,7 @@ int lockstep_begin(struct lockstep *l, int socket)
 	l->begun = true;
 	l->verdict = -1;
 	l->answered = false;
+	l->noticed = false;
 	l->lost = 0;
 	l->replayed = false;
 	l->snapshot_bytes = 0;
@@ -485,6 +510,11 @@ enum lockstep_fate lockstep_decide(struct lockstep *l)
 {
 	if (l->recording->replays && !lockstep_has_lost(l))
 		return LOCKSTEP_IS_OVER;
+	if (l->recording->replays) {
+		if (!wait_until(is_noticed, l, 0))
+			return LOCKSTEP_STOPS;
+		start_arbitration(l);
+	}
 	if (!wait_until(is_answered, l, 0) || l->verdict == ARBITER_LOST)
 		return LOCKSTEP_STOPS;
 	return l->recording->replays ? take_over(l) : alone(l);

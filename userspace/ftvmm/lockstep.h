@@ -10,8 +10,10 @@
  *
  *   primary:    unprotected -> protecting -> protected -> link lost -> won: unprotected
  *                                                                   -> lost: ends
- *   secondary:  loading -> replaying -> link lost -> won: plays the rest, lives
- *                                                 -> lost: ends
+ *   secondary:  loading -> replaying -> link lost -> plays the rest -> won: lives
+ *                                                                  -> lost: ends
+ *
+ * A secondary that has diverged never asks: it could win, and nobody would run the guest.
  *
  * Two threads use it: functions are the vCPU thread's or the main loop's, as noted.
  */
@@ -63,6 +65,7 @@ enum lockstep_fate {
  * @thread: that waits for the decision
  * @decided: an eventfd: it has one
  * @verdict: ARBITER_WON or ARBITER_LOST, -1 while there is none; any thread
+ * @noticed: the main loop has noticed that the link is lost; any thread
  * @answered: the verdict was acted upon by the main loop; any thread
  * @cancel: ends the wait for the decision
  * @lost: the link was lost; errno, 0 if it was not
@@ -93,6 +96,7 @@ struct lockstep {
 	pthread_t thread;
 	struct watch decided;
 	int verdict;
+	bool noticed;
 	bool answered;
 	atomic_bool cancel;
 	int lost;
