@@ -277,7 +277,8 @@ int lockstep_begin(struct lockstep *l, int socket)
 	if (arbiter_begin(&l->arbiter, newest + 1))
 		return complain("%s", l->arbiter.problem);
 	l->generation = newest + 1;
-	l->begun = true;
+	/* The session of the last protection is about to be closed, by the vCPU's thread. */
+	l->paired = false;
 	l->verdict = -1;
 	l->answered = false;
 	l->noticed = false;
@@ -294,6 +295,7 @@ void lockstep_forget(struct lockstep *l)
 		close(l->socket);
 	l->socket = -1;
 	l->paired = false;
+	kvmft_close(&l->recording->session);
 }
 
 /* An output that is made now: at which position of the log is it? */
@@ -353,9 +355,12 @@ static int start_log(struct lockstep *l)
 		return complain("cannot protect the guest: %s", r->session.problem);
 	/*
 	 * Both sides begin with a vCPU that was set, not one that has run; and a timer that
-	 * has expired meanwhile, unseen by the log, expires again.
+	 * has expired meanwhile, unseen by the log, expires again.  A failure must not leave
+	 * the guest running here: the other side has all of it, and could go live.
 	 */
-	return vcpu_state_set(r->vcpu->fd, &r->vcpu->state);
+	if (vcpu_state_set(r->vcpu->fd, &r->vcpu->state))
+		r->vcpu->end = VCPU_FAILED;
+	return 0;
 }
 
 int lockstep_protect(struct lockstep *l)
@@ -367,8 +372,6 @@ int lockstep_protect(struct lockstep *l)
 	if (recording_open_session(r) || pair(l) || send_machine(l) || wait_until_ready(l) ||
 	    start_log(l)) {
 		r->lockstep = NULL;
-		l->paired = false;
-		kvmft_close(&r->session);
 		return -1;
 	}
 	l->pause_ns = now_ns() - began;
@@ -385,8 +388,11 @@ int lockstep_watch(struct lockstep *l)
 	l->socket = -1;
 	l->link = (struct watch){ .fd = r->session.fd, .ready = on_link, .owner = l };
 	l->link_watched = !loop_watch(l->loop, &l->link);
-	if (!l->link_watched)
+	if (!l->link_watched) {
+		/* Nobody would learn of a takeover: the guest ends, on both hosts. */
+		l->loop->done = true;
 		return -1;
+	}
 	if (l->state != LOCKSTEP_SECONDARY)
 		change(l, LOCKSTEP_PRIMARY);
 	return 0;
@@ -486,6 +492,7 @@ static enum lockstep_fate take_over(struct lockstep *l)
 	}
 	r->replays = false;
 	r->lockstep = NULL;
+	l->paired = false;
 	if (l->go_live(l->owner))
 		return LOCKSTEP_STOPS;
 	l->resent = hold_go_live();
@@ -502,6 +509,7 @@ static enum lockstep_fate alone(struct lockstep *l)
 	inputs_record(NULL);
 	kvmft_stop(&l->recording->session);
 	l->recording->lockstep = NULL;
+	l->paired = false;
 	info("the guest runs on, and is not protected");
 	return LOCKSTEP_GOES_ON;
 }

@@ -60,7 +60,6 @@ enum lockstep_fate {
  * @arbiter: for the decision
  * @generation: number of the protection
  * @arrived: secondary: the primary sends
- * @begun: the generation was begun: a decision is needed to run on without the other
  * @arbitrates: the thread is there
  * @thread: that waits for the decision
  * @decided: an eventfd: it has one
@@ -91,7 +90,6 @@ struct lockstep {
 	struct arbiter arbiter;
 	uint64_t generation;
 	bool arrived;
-	bool begun;
 	bool arbitrates;
 	pthread_t thread;
 	struct watch decided;
@@ -133,7 +131,7 @@ int lockstep_begin(struct lockstep *l, int socket);
  * @l: lockstep_begin() was called
  *
  * The vCPU's thread, the guest between two instructions.  After an error the guest is as
- * it was, and lockstep_watch() does not follow.
+ * it was, and lockstep_forget() follows instead of lockstep_watch().
  *
  * Return: see above.
  */

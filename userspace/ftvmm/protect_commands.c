@@ -191,10 +191,10 @@ void protect_commands_look(struct protect_commands *c)
 		deferred_answer(&c->deferred, c->deferred.task.result ?
 				"the log could not be completed" : NULL);
 	} else if (c->starting && c->lockstep->state != LOCKSTEP_PRIMARY) {
-		if (c->deferred.task.result || lockstep_watch(c->lockstep)) {
+		if (c->deferred.task.result)
 			lockstep_forget(c->lockstep);
+		if (c->deferred.task.result || lockstep_watch(c->lockstep))
 			failed(c, "the guest could not be protected");
-		}
 	}
 }
 
