@@ -284,7 +284,7 @@ int lockstep_begin(struct lockstep *l, int socket)
 	l->noticed = false;
 	l->lost = 0;
 	l->replayed = false;
-	l->snapshot_bytes = 0;
+	l->snapshot = (struct snapshot_writer){ .name = "the snapshot", .fd = socket };
 	l->socket = socket;
 	return 0;
 }
@@ -334,15 +334,6 @@ static int wait_until_ready(struct lockstep *l)
 			n < 0 ? strerror(errno) : n ? "it talks nonsense" : "it has hung up");
 }
 
-static int send_machine(struct lockstep *l)
-{
-	struct snapshot_writer to = { .name = "the snapshot", .fd = l->socket };
-	int err = recording_save(l->recording, &to);
-
-	l->snapshot_bytes = to.bytes;
-	return err;
-}
-
 static int start_log(struct lockstep *l)
 {
 	struct recording *r = l->recording;
@@ -369,8 +360,8 @@ int lockstep_protect(struct lockstep *l)
 	uint64_t began = now_ns();
 
 	r->lockstep = l;
-	if (recording_open_session(r) || pair(l) || send_machine(l) || wait_until_ready(l) ||
-	    start_log(l)) {
+	if (recording_open_session(r) || pair(l) || recording_save(r, &l->snapshot) ||
+	    wait_until_ready(l) || start_log(l)) {
 		r->lockstep = NULL;
 		return -1;
 	}

@@ -72,7 +72,7 @@ enum lockstep_fate {
  * @heard_ns: when it was heard last
  * @live_ns: secondary: when the guest went live; 0 if it did not
  * @replayed: something of the log was: the other side has the guest
- * @snapshot_bytes: how much has gone to the other side, or come
+ * @snapshot: primary: what goes to the other side; any thread looks how far it is
  * @pause_ns: how long the guest stood still for it
  * @resent: outputs that were sent again
  */
@@ -102,7 +102,7 @@ struct lockstep {
 	uint64_t heard_ns;
 	uint64_t live_ns;
 	bool replayed;
-	uint64_t snapshot_bytes;
+	struct snapshot_writer snapshot;
 	uint64_t pause_ns;
 	unsigned int resent;
 };

@@ -63,13 +63,14 @@ int memory_save(const struct memory *m, struct snapshot_writer *to)
 	uint64_t start, end;
 
 	for (start = 0; start < m->size; start = end) {
+		bool zero = is_zero(m->base + start);
+
 		end = start + PAGE;
-		if (is_zero(m->base + start))
-			continue;
-		while (end < m->size && end - start < SECTION_MAX && !is_zero(m->base + end))
+		while (end < m->size && end - start < SECTION_MAX && is_zero(m->base + end) == zero)
 			end += PAGE;
-		if (snapshot_write(to, SECTION, 1, start, m->base + start, end - start))
+		if (!zero && snapshot_write(to, SECTION, 1, start, m->base + start, end - start))
 			return -1;
+		__atomic_store_n(&to->memory, end, __ATOMIC_RELAXED);
 	}
 	return 0;
 }

@@ -47,10 +47,13 @@ static void tell_snapshot(struct protect_commands *c, const char *name)
 
 	if (!event)
 		return;
-	add_number(event, "snapshot_bytes",
-		   __atomic_load_n(&l->snapshot_bytes, __ATOMIC_RELAXED));
-	if (!c->starting)
+	add_number(event, "snapshot_bytes", snapshot_count(&l->snapshot.bytes));
+	if (c->starting) {
+		add_number(event, "memory_done", snapshot_count(&l->snapshot.memory));
+		add_number(event, "memory", l->recording->options->memory);
+	} else {
 		add_number(event, "pause_ms", l->pause_ns / 1000000);
+	}
 	control_tell(c->control, event);
 }
 
@@ -164,7 +167,7 @@ static void started(struct protect_commands *c)
 	set_timer(c, false);
 	if (reply) {
 		add_number(reply, "pause_ms", l->pause_ns / 1000000);
-		add_number(reply, "snapshot_bytes", l->snapshot_bytes);
+		add_number(reply, "snapshot_bytes", l->snapshot.bytes);
 		add_number(reply, "generation", l->generation);
 	}
 	tell_snapshot(c, "protected");

@@ -26,7 +26,7 @@ static int write_all(struct snapshot_writer *w, const void *data, uint64_t size)
 			return complain("cannot write %s: %s", w->name, strerror(errno));
 		from += done;
 		size -= done;
-		w->bytes += done;
+		__atomic_store_n(&w->bytes, w->bytes + done, __ATOMIC_RELAXED);
 	}
 	return 0;
 }

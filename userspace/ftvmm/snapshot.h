@@ -38,13 +38,21 @@ struct snapshot_section {
  * struct snapshot_writer - a snapshot being written
  * @fd: where it goes; not closed here
  * @name: of that, for messages
- * @bytes: written so far
+ * @bytes: written so far; other threads may look, see snapshot_count()
+ * @memory: bytes of the guest's memory that are done with: written, or only zeros; likewise
  */
 struct snapshot_writer {
 	int fd;
 	const char *name;
 	uint64_t bytes;
+	uint64_t memory;
 };
+
+/* One of the numbers above, in another thread than the one that writes. */
+static inline uint64_t snapshot_count(const uint64_t *number)
+{
+	return __atomic_load_n(number, __ATOMIC_RELAXED);
+}
 
 /**
  * struct snapshot_reader - a snapshot being read

@@ -241,8 +241,9 @@ static void tear_down(void)
 	stop_daemon(1, SIGTERM);
 }
 
-/* Ask the first host's daemon; events that come before the reply are counted. */
+/* Ask the first host's daemon; events that come before the reply are counted, and copied. */
 static int events;
+static char event[256];
 
 static struct json_object *ask_protect(const char *name, const char *host, bool dry_run)
 {
@@ -261,6 +262,7 @@ static struct json_object *ask_protect(const char *name, const char *host, bool 
 	while ((reply = control_link_next(&link, deadline_in(TIME_MS))) &&
 	       object_text(reply, "event")) {
 		events++;
+		snprintf(event, sizeof(event), "%s", object_line(reply));
 		json_object_put(reply);
 	}
 	control_link_close(&link);
@@ -340,6 +342,8 @@ static void hands_the_connection_over(void)
 	start_vm("well");
 	EXPECT(protects());
 	EXPECT(events == 1);
+	EXPECT(strstr(event, "\"event\":\"protect_progress\",\"snapshot_bytes\":1000,"));
+	EXPECT(strstr(event, "\"memory_done\":2000,\"memory\":8000,\"vm\":\"guest\"}"));
 	status = control_ask(path_of("b.vm/guest.sock"), control_request("status"), TIME_MS);
 	words = object_list(status, "arguments");
 	EXPECT(words && json_object_array_length(words) == ARRAY_SIZE(expected));

@@ -57,12 +57,14 @@ static enum control_result quit(void *owner, struct control_call *call)
 	return CONTROL_DONE;
 }
 
-static void tell_progress(struct stub *stub, int percent)
+static void tell_progress(struct stub *stub)
 {
 	struct json_object *event = json_object_new_object();
 
 	object_add_text(event, "event", "protect_progress");
-	object_add_number(event, "percent", percent);
+	object_add_number(event, "snapshot_bytes", 1000);
+	object_add_number(event, "memory_done", 2000);
+	object_add_number(event, "memory", 8000);
 	control_tell(&stub->control, event);
 }
 
@@ -74,7 +76,7 @@ static enum control_result protect(void *owner, struct control_call *call)
 	uint64_t generation = 0;
 
 	object_number(call->request, "generation", &generation);
-	tell_progress(stub, 50);
+	tell_progress(stub);
 	if (call->fd < 0 || send(call->fd, &byte, 1, MSG_NOSIGNAL) != 1)
 		return control_refuse(call->reply, "send one", "there is no connection");
 	if (poll(&answer, 1, WAIT_MS) != 1 || recv(call->fd, reply, 1, 0) != 1)

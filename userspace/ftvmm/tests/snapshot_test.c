@@ -3,6 +3,7 @@
  * Snapshots: what is saved comes back, and what is damaged, cut off, forged or of
  * another machine is refused.  Built with ASan and UBSan; prints KTAP.
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -133,6 +134,51 @@ static void restores(void)
 	EXPECT(size_of_file() < 5 * PAGE);
 }
 
+static void *save_memory(void *data)
+{
+	return memory_save(&memory, data) ? data : NULL;
+}
+
+static void drain(int fd, size_t size)
+{
+	static char piece[PAGE];
+	ssize_t n = 0;
+
+	for (; size && (n = read(fd, piece, size < sizeof(piece) ? size : sizeof(piece))) > 0;)
+		size -= n;
+	EXPECT(!size);
+}
+
+/* Through a pipe that is read from as far as this: no more can have been written. */
+static void counts_as_it_goes(void)
+{
+	const uint64_t room = 1 << 20, first = 4 * room;
+	struct snapshot_writer w = { .name = "snapshot" };
+	uint64_t bytes, done;
+	pthread_t thread;
+	void *failure;
+	int fds[2];
+
+	memset(memory.base, 1, MEMORY - room);
+	memset(memory.base + MEMORY - room, 0, room);
+	if (pipe(fds))
+		exit(1);
+	w.fd = fds[1];
+	if (pthread_create(&thread, NULL, save_memory, &w))
+		exit(1);
+	drain(fds[0], first);
+	bytes = snapshot_count(&w.bytes);
+	done = snapshot_count(&w.memory);
+	EXPECT(bytes >= first - 2 * room && bytes <= first + room);
+	EXPECT(done >= first - 2 * room && done <= first + room);
+	drain(fds[0], MEMORY - room - first + 7 * sizeof(struct snapshot_section));
+	EXPECT(!pthread_join(thread, &failure) && !failure);
+	EXPECT(w.memory == MEMORY);
+	EXPECT(w.bytes == MEMORY - room + 7 * sizeof(struct snapshot_section));
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void refuses_what_was_cut_off(void)
 {
 	uint64_t size;
@@ -197,7 +243,7 @@ static void refuses_forgeries(void)
 }
 
 static const struct test tests[] = {
-	TEST(restores),
+	TEST(restores), TEST(counts_as_it_goes),
 	TEST(refuses_what_was_cut_off),
 	TEST(refuses_damage),
 	TEST(refuses_forgeries),
