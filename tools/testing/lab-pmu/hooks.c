@@ -35,12 +35,16 @@
  * @entered: before_entry() was called for it
  * @timer: the interrupting timer was started for it
  * @number: of segments while lab_miscount was set
+ * @shadowed: it begins in the shadow of STI or MOV SS
+ * @virtual_irq: bits of the VMCB's int_ctl that were taken out for it
  */
 struct lab_segment {
 	u64 entry_tsc;
 	bool entered;
 	bool timer;
 	unsigned int number;
+	bool shadowed;
+	u32 virtual_irq;
 };
 
 static DEFINE_PER_CPU(struct lab_segment, segment);
@@ -52,10 +56,12 @@ static u64 retired_id = PERF_COUNT_HW_INSTRUCTIONS;
  * at all".  A distance beyond the timer's 32 bits is reached in steps: the
  * host's own tick ends every segment long before.
  */
-static u32 notrace interrupt_after(struct kvm_vcpu *vcpu)
+static u32 notrace interrupt_after(struct kvm_vcpu *vcpu, bool shadowed)
 {
 	u64 distance;
 
+	if (unlikely(shadowed))
+		return lab_costs.arm + 1;
 	if (unlikely(lab_raw.vcpu == vcpu))
 		return lab_raw.arm_at;
 	distance = lab_pmu_distance() + lab_costs.arm;
@@ -102,12 +108,43 @@ static void notrace exit_behind_injection(struct kvm_vcpu *vcpu)
 		smp_send_reschedule(smp_processor_id());
 }
 
+/*
+ * QEMU's VMRUN does not load the interrupt shadow from the VMCB: the guest would take
+ * an interrupt that waits for STI one instruction too early, if the host has
+ * interrupted it between the two.  So it executes that instruction without its
+ * virtual interrupt, and exits; see interrupt_after().  An event that is
+ * injected ends the shadow.
+ */
+static void notrace shadow_begin(struct lab_segment *s, struct vmcb_control_area *control)
+{
+	s->shadowed = control->int_state & SVM_INTERRUPT_SHADOW_MASK &&
+		      !(control->event_inj & SVM_EVTINJ_VALID);
+	if (!s->shadowed)
+		return;
+	lab_shadows++;
+	s->virtual_irq = control->int_ctl & V_IRQ_MASK;
+	control->int_ctl &= ~V_IRQ_MASK;
+}
+
+/* The shadow lasts until an instruction was executed in it. */
+static void notrace shadow_end(struct lab_segment *s, struct vmcb_control_area *control,
+			       u64 executed)
+{
+	if (!s->shadowed)
+		return;
+	control->int_ctl |= s->virtual_irq;
+	if (!executed && !(control->exit_int_info & SVM_EXITINTINFO_VALID))
+		control->int_state |= SVM_INTERRUPT_SHADOW_MASK;
+}
+
 /* Stands in for kvm_wait_lapic_expire(). */
 static noinline void notrace before_entry(struct kvm_vcpu *vcpu)
 {
 	struct lab_segment *s = this_cpu_ptr(&segment);
-	u32 ticks = interrupt_after(vcpu);
+	u32 ticks;
 
+	shadow_begin(s, &kvm_ft_vmcb(vcpu)->control);
+	ticks = interrupt_after(vcpu, s->shadowed);
 	exit_behind_injection(vcpu);
 	s->entered = true;
 	s->timer = ticks;
@@ -155,6 +192,7 @@ static void notrace after_exit(unsigned long ip, unsigned long parent_ip,
 	s->entered = false;
 	steady_path_end();
 	interrupted = s->timer && lab_timer_stop();
+	shadow_end(s, &kvm_ft_vmcb((void *)regs->di)->control, ticks - lab_costs.segment);
 	if (unlikely(lab_raw.vcpu && lab_raw.vcpu == (void *)regs->di))
 		record_raw(ticks, interrupted);
 	else

@@ -71,6 +71,9 @@ extern struct lab_raw lab_raw;
 /* The module parameter: one too many in each so many-th segment, 0 for never. */
 extern unsigned int lab_miscount;
 
+/* The module parameter: entries into a guest that stood in an interrupt shadow. */
+extern unsigned long lab_shadows;
+
 /* hooks.c */
 int lab_hooks_install(void);
 void lab_hooks_remove(void);

@@ -12,6 +12,8 @@
  * miscount (default 0, writable)
  *	Count one instruction too many in every so many-th guest segment, to
  *	show that an inexact counter is found; 0 for never.
+ * shadows (read only)
+ *	Guest segments so far that began in the shadow of STI or MOV SS.
  * segment_cost, arm_cost (read only, host instructions)
  *	What the calibration found.
  */
@@ -25,6 +27,7 @@
 struct lab_costs lab_costs;
 struct lab_raw lab_raw;
 unsigned int lab_miscount;
+unsigned long lab_shadows;
 
 static unsigned int skid;
 static unsigned long long seed = 1;
@@ -73,6 +76,8 @@ module_param_cb(seed, &seed_ops, &seed, 0644);
 MODULE_PARM_DESC(seed, "Seed of the random skid");
 module_param_named(miscount, lab_miscount, uint, 0644);
 MODULE_PARM_DESC(miscount, "Count one too many in every so many-th guest segment (0: never)");
+module_param_named(shadows, lab_shadows, ulong, 0444);
+MODULE_PARM_DESC(shadows, "Guest segments that began in the shadow of STI or MOV SS");
 module_param_named(segment_cost, lab_costs.segment, ullong, 0444);
 MODULE_PARM_DESC(segment_cost, "Calibrated host instructions of an empty guest segment");
 module_param_named(arm_cost, lab_costs.arm, ullong, 0444);

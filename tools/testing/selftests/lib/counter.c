@@ -118,3 +118,17 @@ void lab_pmu_set(const char *parameter, uint64_t value)
 	if (!f || fprintf(f, "%lu\n", value) < 0 || fclose(f))
 		err(1, "%s", path);
 }
+
+uint64_t lab_pmu_get(const char *parameter)
+{
+	char path[128];
+	uint64_t value;
+	FILE *f;
+
+	snprintf(path, sizeof(path), PARAMETERS "/%s", parameter);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%lu", &value) != 1)
+		err(1, "%s", path);
+	fclose(f);
+	return value;
+}

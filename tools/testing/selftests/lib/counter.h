@@ -38,7 +38,8 @@ void sampler_close(struct sampler *s);
  */
 int sampler_next(struct sampler *s, uint64_t *value);
 
-/* Writes a parameter of the lab PMU's module. */
+/* Writes or reads a parameter of the lab PMU's module. */
 void lab_pmu_set(const char *parameter, uint64_t value);
+uint64_t lab_pmu_get(const char *parameter);
 
 #endif
