@@ -71,6 +71,15 @@ bool kvm_ft_clean_boundary(struct kvm_ft_session *s)
 	       !(kvm_ft_vmcb(s->arch.vcpu)->control.int_state & SVM_INTERRUPT_SHADOW_MASK);
 }
 
+/*
+ * KVM waits for the guest to let an interrupt come that it holds for it, and the
+ * guest does.  On the way it comes before any breakpoint at this instruction.
+ */
+static bool notrace takes_interrupt(const struct vmcb *vmcb)
+{
+	return vmcb->control.int_ctl & V_IRQ_MASK && vmcb->save.rflags & X86_EFLAGS_IF;
+}
+
 /**
  * kvm_ft_may_stop() - could a breakpoint stop the guest where it stands?
  * @s: the session, not in the middle of an event's delivery
@@ -78,15 +87,17 @@ bool kvm_ft_clean_boundary(struct kvm_ft_session *s)
  * Where it could not on replay, nothing is recorded.
  *
  * Return: false in the shadow of STI or MOV SS; with RFLAGS.RF set, as the guest
- * returns from a page fault; and in front of a software interrupt, which would
- * store the RF that steps over a breakpoint.
+ * returns from a page fault; in front of a software interrupt, which would
+ * store the RF that steps over a breakpoint; and where the guest is about to take
+ * an interrupt that was held back until now.
  */
 bool notrace kvm_ft_may_stop(const struct kvm_ft_session *s)
 {
 	struct vmcb *vmcb = kvm_ft_vmcb(s->arch.vcpu);
 
 	return !(vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK) &&
-	       !(vmcb->save.rflags & X86_EFLAGS_RF) && !s->arch.software_interrupt;
+	       !(vmcb->save.rflags & X86_EFLAGS_RF) && !s->arch.software_interrupt &&
+	       !takes_interrupt(vmcb);
 }
 
 static bool is_prefix(u8 byte)
