@@ -10,6 +10,7 @@
 
 #define EXIT_USAGE	2
 #define READY_MS	30000	/* for a secondary to start */
+#define END_MS		15000	/* for one of an older protection to end */
 
 static const char help[] =
 	"usage: ftd [-c FILE]\n"
@@ -27,7 +28,7 @@ static int serve(const char *path)
 {
 	static struct daemon d = {
 		.pairing = { .describe = host_describe, .pair_ms = CHANNEL_PAIR_MS,
-			     .ready_ms = READY_MS },
+			     .ready_ms = READY_MS, .end_ms = END_MS },
 	};
 	struct findings findings = { .count = 0 };
 	int err;

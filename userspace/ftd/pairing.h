@@ -21,6 +21,7 @@
  * @describe: this host
  * @pair_ms: time for authentication, and for other answers that need no work
  * @ready_ms: time for a secondary to start
+ * @end_ms: time for what is left of an older protection to end
  * @report: a SOCK_SEQPACKET socket to the daemon; see daemon.h
  */
 struct pairing {
@@ -29,6 +30,7 @@ struct pairing {
 	void (*describe)(struct host *host);
 	unsigned int pair_ms;
 	unsigned int ready_ms;
+	unsigned int end_ms;
 	int report;
 };
 

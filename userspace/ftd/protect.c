@@ -142,7 +142,7 @@ static int ask_host(struct protection *t)
 
 	if (channel_send(&t->channel, new_request(t)))
 		return -1;
-	object = channel_receive(&t->channel, t->p->ready_ms + t->p->pair_ms);
+	object = channel_receive(&t->channel, t->p->end_ms + t->p->ready_ms + t->p->pair_ms);
 	err = object ? take_answer(t, object) : -1;
 	json_object_put(object);
 	return err;

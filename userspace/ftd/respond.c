@@ -4,6 +4,7 @@
 
 #include "channel.h"
 #include "message.h"
+#include "namesake.h"
 #include "object.h"
 #include "pairing.h"
 #include "secondary.h"
@@ -90,6 +91,7 @@ static void check(struct response *r, struct json_object *request)
 	r->p->describe(&own);
 	host_compare(&primary, &own, findings);
 	vm_check(&r->vm, &own, r->p->config, findings);
+	namesake_check(&r->vm, r->p->config, r->p->end_ms, findings);
 }
 
 static int start(struct response *r, int fd)

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control_socket.h"
 #include "object.h"
 #include "vm.h"
 
@@ -146,22 +145,6 @@ void vm_socket(char *path, size_t size, const struct config *config, const char 
 	snprintf(path, size, "%s/%s.sock", config->sockets, name);
 }
 
-static void check_name(const struct vm *vm, const struct config *config,
-		       struct findings *findings)
-{
-	char path[VM_PATH];
-	int fd;
-
-	vm_socket(path, sizeof(path), config, vm->name);
-	fd = control_connect(path);
-	if (fd < 0)
-		return;
-	close(fd);
-	findings_add(findings, "VM_EXISTS",
-		     "end it there (ftvmm send SOCKET quit), or take another host",
-		     "a VM of the name %s runs on the secondary's host", vm->name);
-}
-
 static void check_disk(const struct vm_disk *disk, struct findings *findings)
 {
 	int fd = open(disk->path, (disk->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
@@ -212,7 +195,6 @@ void vm_check(const struct vm *vm, const struct host *host, const struct config 
 			     (unsigned long long)(OVERHEAD / MIB),
 			     (unsigned long long)(host->memory / MIB));
 	host_check_interface(host, config->interface, "secondary's", findings);
-	check_name(vm, config, findings);
 	for (i = 0; i < vm->disks; i++)
 		check_disk(&vm->disk[i], findings);
 	for (i = 0; i < vm->nets; i++)

@@ -96,6 +96,16 @@ static struct json_object *net_list(const struct options *options)
 	return list;
 }
 
+static void add_id(struct json_object *to, const uint8_t *id)
+{
+	char text[2 * ARBITER_ID + 1];
+	unsigned int i;
+
+	for (i = 0; i < ARBITER_ID; i++)
+		sprintf(text + 2 * i, "%02x", id[i]);
+	add_text(to, "id", text);
+}
+
 static void add_seconds(struct json_object *to, const char *name, clockid_t clock, double since)
 {
 	struct timespec time;
@@ -112,6 +122,7 @@ static enum control_result status(void *owner, struct control_call *call)
 	clockid_t clock;
 
 	add_text(call->reply, "name", o->name);
+	add_id(call->reply, o->id);
 	add_text(call->reply, "version", FTVMM_VERSION);
 	add_number(call->reply, "pid", getpid());
 	add_text(call->reply, "role", role(c));

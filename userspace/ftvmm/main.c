@@ -399,7 +399,6 @@ static void tear_down(struct machine *m)
 	unsigned int i;
 
 	protect_commands_close(&m->commands.protect);
-	control_close(&m->control);
 	output_close();
 	terminal_close(&m->terminal);
 	for (i = 0; i < m->disks; i++)
@@ -411,6 +410,8 @@ static void tear_down(struct machine *m)
 	vcpu_close(&m->vcpu);
 	vm_close(&m->vm);
 	boot_close(&m->boot);
+	/* Who waits for the end of this VM can connect until it has let go of all it has. */
+	control_close(&m->control);
 	loop_close(&m->loop);
 	if (m->progress.fd >= 0)
 		close(m->progress.fd);

@@ -139,7 +139,8 @@ static void start_daemon(int i)
 		abort();
 	}
 	d->pairing = (struct pairing){ .describe = i ? describe_b : describe_a,
-				       .pair_ms = PAIR_MS, .ready_ms = PAIR_MS };
+				       .pair_ms = PAIR_MS, .ready_ms = PAIR_MS,
+				       .end_ms = PAIR_MS };
 	pids[i] = fork();
 	if (!pids[i]) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -174,21 +175,34 @@ static void start_daemons(const char *secret_of_b)
 	start_daemon(1);
 }
 
-static void start_vm(const char *its_behave)
+static pid_t start_stub(const char *role, const char *socket, const char *its_behave)
 {
 	struct json_object *state = vm_save(&vm);
-	char *socket = path_of("a.vm/guest.sock");
 	char *const arguments[] = {
-		STUB, "--state", path_of("state"), "--control", socket, "--behave",
+		STUB, "--state", path_of("state"), "--control", (char *)socket, "--behave",
 		(char *)its_behave, NULL
 	};
+	int64_t deadline = deadline_in(TIME_MS);
+	pid_t pid;
+	int fd;
 
-	object_add_text(state, "role", "none");
+	object_add_text(state, "role", role);
 	write_file(path_of("state"), object_line(state), strlen(object_line(state)), 0600);
 	json_object_put(state);
-	if (posix_spawn(&vmm, STUB, NULL, NULL, arguments, environ))
+	if (posix_spawn(&pid, STUB, NULL, NULL, arguments, environ))
 		abort();
-	wait_for(socket);
+	while ((fd = control_connect(socket)) < 0) {
+		if (!deadline_left(deadline))
+			abort();
+		poll(NULL, 0, 5);
+	}
+	close(fd);
+	return pid;
+}
+
+static void start_vm(const char *its_behave)
+{
+	vmm = start_stub("none", path_of("a.vm/guest.sock"), its_behave);
 }
 
 /* The same host twice, but for what must differ; a VM that both can have. */
@@ -428,6 +442,51 @@ static void refuses_a_name_that_is_taken(void)
 	EXPECT(refused("VM_EXISTS"));
 }
 
+/* What of a VM runs on the second host keeps the first one's from being protected? */
+static const char *refused_with(const char *role, const char *its_behave)
+{
+	pid_t left = start_stub(role, path_of("b.vm/guest.sock"), its_behave);
+	struct json_object *reply = ask_protect("guest", "b", false);
+	static char names[64];
+
+	snprintf(names, sizeof(names), "%s",
+		 object_flag(reply, "ok") ? "" :
+		 object_text(json_object_array_get_idx(object_list(reply, "refused"), 0), "name"));
+	json_object_put(reply);
+	quit(path_of("b.vm/guest.sock"));	/* this one, or its successor */
+	kill(left, SIGKILL);
+	waitpid(left, NULL, 0);
+	return names;
+}
+
+/* The secondary of the last protection, generation 4, ends by itself; so does a loser. */
+static void waits_for_what_is_left(void)
+{
+	start_daemons(secret);
+	start_vm("well");
+	EXPECT(!strcmp(refused_with("secondary", "leave"), ""));
+	EXPECT(!strcmp(refused_with("ended", "leave"), ""));
+	EXPECT(!strcmp(refused_with("primary", "vanish"), ""));
+	EXPECT(!strcmp(refused_with("secondary", "well"), "VM_ENDS"));
+}
+
+/* What will not end by itself is not waited for. */
+static void knows_what_is_left(void)
+{
+	struct vm own = vm;
+
+	start_daemons(secret);
+	start_vm("well");
+	EXPECT(!strcmp(refused_with("unprotected", "well"), "VM_EXISTS"));
+	vm.generation = own.generation + 1;
+	EXPECT(!strcmp(refused_with("secondary", "well"), "VM_EXISTS"));
+	vm.generation = own.generation;
+	vm.id[0] = 'f';
+	EXPECT(!strcmp(refused_with("secondary", "well"), "VM_EXISTS"));
+	vm.id[0] = '\0';
+	EXPECT(!strcmp(refused_with("secondary", "well"), "VM_EXISTS"));
+}
+
 static void knows_its_own_vms_only(void)
 {
 	start_daemons(secret);
@@ -558,7 +617,8 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		TEST(hands_the_connection_over), TEST(only_looks_if_told_so),
 		TEST(names_what_differs), TEST(names_all_that_is_in_the_way),
-		TEST(refuses_a_name_that_is_taken), TEST(knows_its_own_vms_only),
+		TEST(refuses_a_name_that_is_taken), TEST(waits_for_what_is_left),
+		TEST(knows_what_is_left), TEST(knows_its_own_vms_only),
 		TEST(refuses_another_secret), TEST(says_why_a_secondary_has_ended),
 		TEST(does_not_wait_for_ever), TEST(is_not_needed_afterwards),
 		TEST(bears_strangers), TEST(tells_what_it_knows),

@@ -8,7 +8,8 @@
  *
  * The first sends a byte through the connection that it is given by "protect"; the second
  * sends the next letter back.  A secondary whose --behave is "end" says something and ends;
- * with "hang" it never has a control socket.
+ * with "hang" it never has a control socket.  A VM whose --behave is "leave" ends slowly
+ * when it has said once how it is; with "vanish", instead of saying that.
  */
 #include <getopt.h>
 #include <poll.h>
@@ -24,6 +25,7 @@
 
 #define LIFE_S	120	/* if nobody ends it */
 #define WAIT_MS	20000
+#define SLOW_MS	300
 
 /**
  * struct stub - it
@@ -31,18 +33,23 @@
  * @control: its socket
  * @state: what it says of itself
  * @connection: of a secondary
+ * @behave: see above
  */
 struct stub {
 	struct loop loop;
 	struct control control;
 	struct json_object *state;
 	struct watch connection;
+	const char *behave;
 };
 
 static enum control_result status(void *owner, struct control_call *call)
 {
 	struct stub *stub = owner;
 
+	stub->loop.done = !strcmp(stub->behave, "leave") || !strcmp(stub->behave, "vanish");
+	if (!strcmp(stub->behave, "vanish"))
+		return CONTROL_LATER;
 	object_add_all(call->reply, stub->state);
 	object_add_number(call->reply, "pid", getpid());
 	return CONTROL_DONE;
@@ -124,8 +131,10 @@ static struct json_object *state_of_secondary(const char *name, int argc, char *
 	return state;
 }
 
-static int serve(struct stub *stub, const char *socket, bool can_protect)
+static int serve(struct stub *stub, const char *socket)
 {
+	bool can_protect = strcmp(stub->behave, "old");
+
 	struct control_command commands[] = {
 		{ .name = "status", .parameters = "", .run = status, .owner = stub, .help = "" },
 		{ .name = "quit", .parameters = "", .run = quit, .owner = stub, .help = "" },
@@ -140,6 +149,8 @@ static int serve(struct stub *stub, const char *socket, bool can_protect)
 		err = loop_watch(&stub->loop, &stub->connection);
 	if (!err)
 		err = loop_run(&stub->loop);
+	if (!err && (!strcmp(stub->behave, "leave") || !strcmp(stub->behave, "vanish")))
+		poll(NULL, 0, SLOW_MS);
 	control_close(&stub->control);
 	loop_close(&stub->loop);
 	json_object_put(stub->state);
@@ -158,8 +169,9 @@ int main(int argc, char **argv)
 		{ "behave", required_argument, NULL, 'b' },
 		{ NULL, 0, NULL, 0 }
 	};
-	const char *socket = "", *name = "", *behave = "";
-	static struct stub stub = { .connection = { .fd = -1, .ready = on_byte, .owner = &stub } };
+	const char *socket = "", *name = "";
+	static struct stub stub = { .behave = "",
+		.connection = { .fd = -1, .ready = on_byte, .owner = &stub } };
 	int option;
 
 	alarm(LIFE_S);
@@ -180,20 +192,20 @@ int main(int argc, char **argv)
 			stub.state = read_state(optarg);
 			break;
 		case 'b':
-			behave = optarg;
+			stub.behave = optarg;
 			break;
 		default:
 			return 2;
 		}
 	}
 	message_open("stub_vmm", NULL);
-	if (!strcmp(behave, "end")) {
+	if (!strcmp(stub.behave, "end")) {
 		tell_error("this host has no KVM");
 		return 3;
 	}
-	while (!strcmp(behave, "hang"))
+	while (!strcmp(stub.behave, "hang"))
 		pause();
 	if (!stub.state)
 		stub.state = state_of_secondary(name, argc - 1, argv + 1);
-	return serve(&stub, socket, strcmp(behave, "old"));
+	return serve(&stub, socket);
 }
