@@ -137,11 +137,15 @@ vmmtest: ftvmm modules ## test the reference VMM with Linux guests, on an emulat
 	@$(DEPS) lab-6.1 lab-6.12 lab-$(KERNEL) workloads
 	$(TESTING)/vmm/vmmtest --kernel $(KERNEL) --paging $(PAGING) $(T)
 
+# Of the moments at which scenarios let things happen: drawn unless it is given.
+SEED ?=
+RUNS ?= 100
+
 .PHONY: scenarios
 scenarios: PAGING = strict
-scenarios: ftvmm ftadm ftd ft-arbiter modules ## let emulated hosts fail while clients use their guest (T="name...": only those)
+scenarios: ftvmm ftadm ftd ft-arbiter modules ## let emulated hosts fail while clients use their guest (T="name...": only those; SEED=)
 	@$(DEPS) lab-6.12 lab-$(KERNEL) workloads
-	$(TESTING)/scenarios/run-scenarios --kernel $(KERNEL) --paging $(PAGING) $(T)
+	$(TESTING)/scenarios/run-scenarios --kernel $(KERNEL) --paging $(PAGING) $(addprefix --seed ,$(SEED)) $(T)
 
 .PHONY: style
 style: ## check the sources: checkpatch, sparse, cppcheck and more (T="check...": only those)
@@ -163,7 +167,7 @@ SEEDS ?= 100000
 TIMINGS ?= 20
 
 .PHONY: campaign
-campaign: campaign-programs campaign-workloads ## record and replay random programs and real ones, for days
+campaign: campaign-programs campaign-workloads campaign-scenarios ## record and replay random programs and real ones, and let hosts fail, for days
 
 .PHONY: campaign-modules
 campaign-modules:
@@ -179,6 +183,12 @@ campaign-programs: campaign-modules selftest-build ## of these, the random progr
 campaign-workloads: campaign-modules ftvmm ## of these, the real programs (TIMINGS=20 each, T="workload...")
 	@$(DEPS) workloads
 	$(TESTING)/vmm/campaign --seeds $(TIMINGS) $(T)
+
+.PHONY: campaign-scenarios
+campaign-scenarios: PAGING = strict
+campaign-scenarios: ftvmm ftadm ftd ft-arbiter modules ## of these, the failures: scenarios drawn at random (RUNS=100, SEED=, T="name...")
+	@$(DEPS) lab-6.12 lab-$(KERNEL) workloads
+	$(TESTING)/scenarios/run-scenarios --kernel $(KERNEL) --paging $(PAGING) --runs $(RUNS) $(addprefix --seed ,$(SEED)) $(T)
 
 .PHONY: bench
 bench: modules ftvmm ## count what kvm-ft costs, to build/bench.json (T="workload...": only those)

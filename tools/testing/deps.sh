@@ -342,7 +342,7 @@ prepare()
 	fuzz) need_packages clang libclang-rt-14-dev make libjson-c-dev libssl-dev ;;
 	vmm) need_packages gcc make libc6-dev acpica-tools libjson-c-dev liburing-dev libxxhash-dev ;;
 	workloads)
-		need_packages python3 binutils
+		need_packages python3 binutils e2fsprogs
 		# To the cache: nothing of it is installed.
 		[ -n "$dry_run" ] || "$here/vmm/packages.py"
 		;;

@@ -37,6 +37,12 @@ class Client:
         """It should not have."""
         return self._process.poll() is not None
 
+    def abandon(self):
+        """Ends it as it is: it may wait for a guest that is lost."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+
     def stop(self):
         """Lets it check once more and end; returns its last report."""
         self._process.terminate()
@@ -50,15 +56,20 @@ class Client:
 class Clients:
     """All of them."""
 
-    def __init__(self, lab, logs, patience=60, redis_connections=4):
+    def __init__(self, lab, logs, patience=60, redis_connections=4, redis_pause=0.05):
         common = ("--patience", str(patience))
+        redis = ("--connections", str(redis_connections), "--pause", str(redis_pause))
         self.clients = [
-            Client(lab, "redis", logs, (*common, "--connections", str(redis_connections))),
+            Client(lab, "redis", logs, (*common, *redis)),
             Client(lab, "download", logs, common), Client(lab, "terminal", logs, common)]
 
     def reports(self):
         """The last report of each, by name."""
         return {client.name: client.report for client in self.clients}
+
+    def named(self, name):
+        """The one of that name."""
+        return next(client for client in self.clients if client.name == name)
 
     def harm(self):
         """All that was lost or wrong so far."""
@@ -86,6 +97,12 @@ class Clients:
 
         wait_until("all clients go on", gone_on, seconds)
         return time.monotonic() - began
+
+    def abandon(self):
+        """Ends them as they are; returns the last reports."""
+        for client in self.clients:
+            client.abandon()
+        return self.reports()
 
     def stop(self):
         """Ends them; returns the sums and the longest stall."""

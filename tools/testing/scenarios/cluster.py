@@ -3,7 +3,9 @@
 
 import json
 import pathlib
+import re
 import shlex
+import subprocess
 import sys
 import time
 
@@ -13,6 +15,7 @@ TOP = TESTING.parent.parent
 sys.path[:0] = [str(TESTING / "lab"), str(TESTING / "vmm")]
 
 from ftlab_lib import Lab  # noqa: E402  (the path has to come first)
+from ftlab_lib.qemu import shared_disk  # noqa: E402
 from guest import Guest  # noqa: E402
 
 PROGRAMS = [TOP / "build" / path for path in ("ftvmm/ftvmm", "ftd/ftd", "ftadm/ftadm",
@@ -25,6 +28,7 @@ MODULES = (("kvm-ft-lab-pmu", ""), ("kvm-ft", ""),
 ARBITER = "/dev/shared/arbiter"
 DISK = "/dev/shared/guest"
 NAME = "guest"
+HOSTS = ("a", "b")                  # of a lab for scenarios
 GUEST_ADDRESS = "192.0.2.100"       # guest-workloads, do_serve
 GUEST_MEMORY = 160
 SECONDS = 300       # real ones, for what should happen soon on a machine that is busy
@@ -34,10 +38,15 @@ MESSAGES = "/tmp/messages"          # of its ftvmm
 SECONDARY = f"/var/log/kvm-ft/{NAME}.log"   # all that a secondary says
 EVENTS = "/tmp/events"              # of ftvmm
 FTD_LOG = "/tmp/ftd.log"
+FTD_PORT = 7680
 
 
 class Failure(Exception):
     """Something is not as it has to be."""
+
+
+class Refused(Failure):
+    """A request was not granted."""
 
 
 def wait_until(what, happened, seconds=SECONDS, every=0.2):
@@ -61,8 +70,7 @@ class Cluster:
         self.log_address = {host["name"]: host["nics"]["ftlog"]["address"] for host in hosts}
         for host in lab.config["hosts"]:
             self.prepare(host)
-        host = lab.config["hosts"][0]
-        self.run(host, f"/root/ft-arbiter format {ARBITER} && mke2fs -F {DISK} >/dev/null")
+        self.run(lab.config["hosts"][0], f"/root/ft-arbiter format {ARBITER}")
 
     @staticmethod
     def up(hosts, kernel="6.12", paging="strict", **options):
@@ -75,10 +83,24 @@ class Cluster:
         folder = TOP / f"build/modules-{self.lab.config['kernel']}"
         self.lab.put(host, [*map(str, PROGRAMS),
                             *(str(folder / f"{name}.ko") for name, _ in MODULES)], "/root/")
-        for name, parameters in MODULES:
-            self.run(host, f"insmod /root/{name}.ko {parameters}")
+        self.load_modules(host)
         self.lab.tap(host, "tap0")
         self.start_ftd(host)
+
+    def load_modules(self, host, modules=MODULES):
+        """Loads what kvm-ft needs."""
+        for name, parameters in modules:
+            self.run(host, f"insmod /root/{name}.ko {parameters}")
+
+    def unload_modules(self, host):
+        """Unloads that."""
+        for name, _ in reversed(MODULES):
+            self.run(host, f"rmmod {name}")
+
+    def revive(self, host):
+        """Boots a dead host again, and prepares it."""
+        self.lab.start(host)
+        self.prepare(host)
 
     def start_ftd(self, host, secret="the hosts of this lab all know this"):
         """Starts the daemon, which pairs hosts."""
@@ -94,9 +116,19 @@ class Cluster:
         wait_until(f"ftd on host {host} answers", lambda: self.lab.exec(
             host, ["/root/ftadm", "host", "list"]).status == 0)
 
-    def stop_ftd(self, host):
-        """Ends the daemon."""
-        self.run(host, "kill $(pidof ftd); while pidof ftd; do sleep 0.1; done")
+    def stop(self, host, program, signal="TERM"):
+        """Ends a program; returns when it has ended."""
+        self.run(host, f"kill -{signal} $(pidof {program})")
+        self.wait_ended(host, program)
+
+    def wait_ended(self, host, program="ftvmm"):
+        """Waits until no such program runs on a host."""
+        wait_until(f"{program} on host {host} has ended",
+                   lambda: not self.has_process(host, program))
+
+    def has_process(self, host, program="ftvmm"):
+        """Does such a program run there?"""
+        return self.lab.exec(host, ["pidof", program]).status == 0
 
     def run(self, host, command, timeout=SECONDS):
         """Runs a shell command that has to succeed; returns what it printed."""
@@ -113,15 +145,49 @@ class Cluster:
 
     def boot(self, host):
         """Boots the guest; returns when it serves."""
+        self.power_on(host)
+        self.wait_serving(host)
+
+    def power_on(self, host):
+        """Lets the guest begin to boot, with an empty disk."""
         self.lab.put(host, [str(self.guest.image)], "/root/vmlinuz")
         self.lab.put(host, [str(self.guest.initrd())], "/root/initrd")
+        self.run(host, f"mke2fs -F {DISK} >/dev/null")
         self.start_vmm(host, f"-k /root/vmlinuz -i /root/initrd -m {GUEST_MEMORY} "
                              f"-a 'quiet vmm.do=serve' --net tap=tap0 --disk {DISK},shared")
+
+    def wait_serving(self, host):
+        """Waits until the guest on a host serves, wherever it has begun to boot."""
         wait_until(f"the guest on host {host} serves", lambda: self.serves(host))
+
+    def power_off(self, host):
+        """Presses the guest's power button; returns when it has shut down."""
+        self.ask(host, "power")
+        self.wait_ended(host)
+
+    def check_disk(self):
+        """The file system on the guest's disk, which is off, is without fault."""
+        done = subprocess.run(["e2fsck", "-f", "-n", self.disk_image()], text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode:
+            raise Failure(f"the guest's file system is damaged: {done.stdout}")
+
+    def stored_values(self):
+        """The last value of each key that redis has on the guest's disk, which is off."""
+        log = subprocess.run(
+            ["debugfs", "-R", "cat /appendonlydir/appendonly.aof.1.incr.aof", self.disk_image()],
+            check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode()
+        return {key: int(value) for key, value in re.findall(
+            r"\r\nSET\r\n\$\d+\r\n(\w+)\r\n\$\d+\r\n(\d+)\r\n", log)}
+
+    def disk_image(self):
+        """The guest's disk as a file of this machine."""
+        return shared_disk(self.lab.config, "guest")
 
     def serves(self, host):
         """Does the guest's console say so?"""
-        said = self.run(host, f"cat {CONSOLE} {MESSAGES} 2>/dev/null; pidof ftvmm || echo gone")
+        said = self.run(host, f"cat {CONSOLE} {MESSAGES} {SECONDARY} 2>/dev/null; "
+                              "pidof ftvmm || echo gone")
         if "gone" in said.split():
             raise Failure(f"ftvmm on host {host} has ended: {said.strip()}")
         return "serving" in said
@@ -133,7 +199,13 @@ class Cluster:
 
     def divergences(self, host):
         """How often a secondary of this host has said that it had diverged."""
-        return self.run(host, f"cat {SECONDARY}").count("the replay has diverged")
+        said = self.run(host, f"cat {SECONDARY} 2>/dev/null || :")
+        return said.count("the replay has diverged")
+
+    def forget_messages(self, host):
+        """What the programs of a host have said so far."""
+        self.run(host, f"for file in {MESSAGES} {SECONDARY} {FTD_LOG}; do "
+                       "[ ! -e $file ] || : >$file; done")
 
     def follow_events(self, host):
         """Has the events of the ftvmm on a host kept."""
@@ -165,19 +237,31 @@ class Cluster:
 
     def protect(self, primary, secondary):
         """Has a host follow the guest; returns the reply."""
-        done = self.lab.exec(primary, ["/root/ftadm", "-j", "vm", "protect", NAME, "--secondary",
-                                       secondary], timeout=SECONDS)
-        if done.status:
-            said = (done.stdout + done.stderr).decode(errors="replace")
-            raise Failure(f"host {primary} cannot protect the guest to {secondary}: {said}")
-        reply = json.loads(done.stdout)
+        reply = self.ask_to_protect(primary, secondary)
         self.follow_events(secondary)
         return reply
 
+    def ask_to_protect(self, primary, secondary):
+        """The request alone; returns the reply.  Refused is what is raised if it says no."""
+        done = self.lab.exec(primary, ["/root/ftadm", "-j", "vm", "protect", NAME, "--secondary",
+                                       secondary], timeout=SECONDS)
+        if done.status:
+            raise Refused(f"host {primary} cannot protect the guest to {secondary}: "
+                          + (done.stdout + done.stderr).decode(errors="replace"))
+        return json.loads(done.stdout)
+
+    def unprotect(self, primary, secondary):
+        """Ends the secondary; returns when it has ended."""
+        self.run(primary, f"/root/ftadm vm unprotect {NAME}")
+        self.wait_ended(secondary)
+
+    def up_hosts(self):
+        """The hosts that are alive."""
+        return [host["name"] for host in self.lab.status()["hosts"] if host["state"] == "up"]
+
     def running(self):
         """The hosts that run the guest, but for secondaries, which only follow."""
-        hosts = [host["name"] for host in self.lab.status()["hosts"] if host["state"] == "up"]
-        return [host for host in hosts if self.runs(host)]
+        return [host for host in self.up_hosts() if self.runs(host)]
 
     def runs(self, host):
         """Does the guest run on a host?"""

@@ -7,19 +7,17 @@ another host answers at the address of the first one.
 
 from cluster import Failure, wait_until
 
-HOSTS = ("a", "b")
-
 
 def run(scene):
     """The scenario."""
-    scene.serve("a", patience=10)
+    scene.serve(patience=10)
     clients = scene.clients
     clients.check()
-    scene.lab.kill("a")
+    scene.lab.kill(scene.primary)
     wait_until("each client loses its connections", lambda: all(
         report["connections_lost"] >= len(report["progress"])
         for report in clients.reports().values()))
-    scene.cluster.boot("b")
+    scene.cluster.boot(scene.secondary)
     before = {name: sum(report["progress"]) for name, report in clients.reports().items()}
     wait_until("each client reaches the new guest", lambda: all(
         sum(report["progress"]) > before[name] for name, report in clients.reports().items()))
