@@ -37,6 +37,8 @@
  * @number: of segments while lab_miscount was set
  * @shadowed: it begins in the shadow of STI or MOV SS
  * @virtual_irq: bits of the VMCB's int_ctl that were taken out for it
+ * @rip: where it begins
+ * @injected: the VMCB's event_inj
  */
 struct lab_segment {
 	u64 entry_tsc;
@@ -45,6 +47,8 @@ struct lab_segment {
 	unsigned int number;
 	bool shadowed;
 	u32 virtual_irq;
+	u32 injected;
+	u64 rip;
 };
 
 static DEFINE_PER_CPU(struct lab_segment, segment);
@@ -148,6 +152,8 @@ static noinline void notrace before_entry(struct kvm_vcpu *vcpu)
 	exit_behind_injection(vcpu);
 	s->entered = true;
 	s->timer = ticks;
+	s->rip = kvm_ft_vmcb(vcpu)->save.rip;
+	s->injected = kvm_ft_vmcb(vcpu)->control.event_inj;
 	steady_path_begin();
 	if (ticks)
 		lab_timer_start(ticks);
@@ -184,6 +190,7 @@ static void notrace after_exit(unsigned long ip, unsigned long parent_ip,
 	u64 exit_tsc = rdtsc();
 	struct lab_segment *s = this_cpu_ptr(&segment);
 	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct kvm_vcpu *vcpu = (void *)regs->di;
 	u64 ticks = exit_tsc - s->entry_tsc;
 	bool interrupted;
 
@@ -192,8 +199,9 @@ static void notrace after_exit(unsigned long ip, unsigned long parent_ip,
 	s->entered = false;
 	steady_path_end();
 	interrupted = s->timer && lab_timer_stop();
-	shadow_end(s, &kvm_ft_vmcb((void *)regs->di)->control, ticks - lab_costs.segment);
-	if (unlikely(lab_raw.vcpu && lab_raw.vcpu == (void *)regs->di))
+	shadow_end(s, &kvm_ft_vmcb(vcpu)->control, ticks - lab_costs.segment);
+	lab_trail_segment(vcpu, ticks - lab_costs.segment, s->rip, s->injected);
+	if (unlikely(lab_raw.vcpu && lab_raw.vcpu == vcpu))
 		record_raw(ticks, interrupted);
 	else
 		lab_pmu_count(ticks - lab_costs.segment + miscount(s), regs);
@@ -209,6 +217,7 @@ static void notrace instruction_retired(unsigned long ip, unsigned long parent_i
 	if (regs->si != retired_id)
 		return;
 	local_irq_save(flags);
+	lab_trail_completed((void *)regs->di);
 	lab_pmu_count(1, regs);
 	local_irq_restore(flags);
 }

@@ -74,6 +74,12 @@ extern unsigned int lab_miscount;
 /* The module parameter: entries into a guest that stood in an interrupt shadow. */
 extern unsigned long lab_shadows;
 
+/* The module parameter: segments to remember, 0 for none. */
+extern unsigned int lab_trail;
+
+/* No event is active: a count that none reaches. */
+#define LAB_PMU_NO_COUNT	U64_MAX
+
 /* hooks.c */
 int lab_hooks_install(void);
 void lab_hooks_remove(void);
@@ -87,10 +93,17 @@ bool lab_timer_stop(void);
 /* calibrate.c: process context, may sleep */
 int lab_calibrate(void);
 
+/* trail.c */
+int lab_trail_init(void);
+void lab_trail_exit(void);
+void lab_trail_segment(struct kvm_vcpu *vcpu, u64 instructions, u64 from, u32 injected);
+void lab_trail_completed(struct kvm_vcpu *vcpu);
+
 /* pmu.c */
 int lab_pmu_register(void);
 void lab_pmu_unregister(void);
 s64 lab_pmu_distance(void);
+u64 lab_pmu_first(void);
 void lab_pmu_count(u64 instructions, struct pt_regs *regs);
 int lab_pmu_set_skid(unsigned int skid);
 void lab_pmu_set_seed(u64 seed);

@@ -12,6 +12,8 @@
  * miscount (default 0, writable)
  *	Count one instruction too many in every so many-th guest segment, to
  *	show that an inexact counter is found; 0 for never.
+ * trail (0..1048576, default 0)
+ *	How many guest segments to remember, in debugfs: kvm_ft_lab/trail.
  * shadows (read only)
  *	Guest segments so far that began in the shadow of STI or MOV SS.
  * segment_cost, arm_cost (read only, host instructions)
@@ -76,6 +78,8 @@ module_param_cb(seed, &seed_ops, &seed, 0644);
 MODULE_PARM_DESC(seed, "Seed of the random skid");
 module_param_named(miscount, lab_miscount, uint, 0644);
 MODULE_PARM_DESC(miscount, "Count one too many in every so many-th guest segment (0: never)");
+module_param_named(trail, lab_trail, uint, 0444);
+MODULE_PARM_DESC(trail, "Guest segments to remember in debugfs (0..1048576)");
 module_param_named(shadows, lab_shadows, ulong, 0444);
 MODULE_PARM_DESC(shadows, "Guest segments that began in the shadow of STI or MOV SS");
 module_param_named(segment_cost, lab_costs.segment, ullong, 0444);
@@ -89,9 +93,12 @@ static int __init lab_pmu_init(void)
 
 	/* Unless the parameter was given, nobody has. */
 	lab_pmu_set_seed(seed);
-	err = lab_timer_acquire();
+	err = lab_trail_init();
 	if (err)
 		return err;
+	err = lab_timer_acquire();
+	if (err)
+		goto err_trail;
 	err = lab_hooks_install();
 	if (err)
 		goto err_timer;
@@ -107,6 +114,8 @@ err_hooks:
 	lab_hooks_remove();
 err_timer:
 	lab_timer_release();
+err_trail:
+	lab_trail_exit();
 	return err;
 }
 
@@ -115,6 +124,7 @@ static void __exit lab_pmu_exit(void)
 	lab_pmu_unregister();
 	lab_hooks_remove();
 	lab_timer_release();
+	lab_trail_exit();
 }
 
 module_init(lab_pmu_init);

@@ -141,6 +141,20 @@ void notrace lab_pmu_count(u64 instructions, struct pt_regs *regs)
 	}
 }
 
+/**
+ * lab_pmu_first() - the count of one event
+ *
+ * Interrupts off.
+ *
+ * Return: of the first that is active on this CPU; %LAB_PMU_NO_COUNT if none is.
+ */
+u64 notrace lab_pmu_first(void)
+{
+	struct perf_event *event = __this_cpu_read(active.event[0]);
+
+	return event && !event->hw.state ? local64_read(&event->count) : LAB_PMU_NO_COUNT;
+}
+
 static int lab_event_init(struct perf_event *event)
 {
 	struct perf_event_attr *attr = &event->attr;
