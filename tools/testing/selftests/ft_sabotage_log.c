@@ -40,7 +40,7 @@ FIXTURE_VARIANT_ADD(sabotage_log, not_checking) {
 FIXTURE_SETUP(sabotage_log)
 {
 	sabotage_begin(&self->s, variant->unchecked);
-	ASSERT_LT(2 * SABOTAGE_ROUNDS, self->s.log.nr);
+	ASSERT_LT(sabotage_few_entries(), self->s.log.nr);
 }
 
 FIXTURE_TEARDOWN(sabotage_log)

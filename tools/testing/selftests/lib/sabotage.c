@@ -114,6 +114,14 @@ void sabotage_begin(struct sabotage *s, int unchecked)
 	log_copy_read(&s->log, s->good);
 }
 
+unsigned int sabotage_few_entries(void)
+{
+	unsigned int events = SABOTAGE_ROUNDS / 4, ticks = SABOTAGE_ROUNDS - events;
+
+	/* In each round there is an RDTSC. */
+	return SABOTAGE_ROUNDS + events + environment_amount(ticks);
+}
+
 uint32_t sabotage_replay(struct sabotage *s, int log)
 {
 	s->plan.seen = 0;
