@@ -2,9 +2,15 @@
 /*
  * A log from one session to another in the same kernel, through a ring in
  * memory: for tests, and the pattern for transports between hosts.
+ *
+ * Three parameters of the module have it behave as a network may.  Each holds for
+ * loop-backs that are made from then on; 0 is none.
  */
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/kref.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "ring.h"
@@ -13,16 +19,35 @@
 /* Some blocks of the largest size; a power of two. */
 #define RING_SIZE	(512 * 1024)
 
+/* Nobody wants to wait longer, not even for a test. */
+#define LONGEST_DELAY_MS	10000U
+
+static uint loopback_delay_ms;
+module_param(loopback_delay_ms, uint, 0644);
+MODULE_PARM_DESC(loopback_delay_ms, "For tests: milliseconds (up to 10000) before a loop-back hands on what it was given");
+static ulong loopback_lose_after;
+module_param(loopback_lose_after, ulong, 0644);
+MODULE_PARM_DESC(loopback_lose_after, "For tests: bytes of the log after which a loop-back breaks, for both ends");
+static ulong loopback_truncate_after;
+module_param(loopback_truncate_after, ulong, 0644);
+MODULE_PARM_DESC(loopback_truncate_after, "For tests: bytes of the log after which a loop-back loses the rest without a word");
+
 /**
  * struct loop - what both ends share
  * @refs: of the ends
  * @ring: between them
  * @has_sink: there is, or was, a replaying end; under the ring's lock
+ * @delay: in jiffies
+ * @lose_after: bytes, or U64_MAX
+ * @truncate_after: bytes, or U64_MAX
  */
 struct loop {
 	struct kref refs;
 	struct kvm_ft_ring *ring;
 	bool has_sink;
+	unsigned long delay;
+	u64 lose_after;
+	u64 truncate_after;
 };
 
 /**
@@ -30,11 +55,17 @@ struct loop {
  * @end: its public part
  * @loop: a reference
  * @source: it is the recording one
+ * @arrived: bytes that the delay is over for
+ * @under_way: bytes that it will be over for at @due
+ * @due: in jiffies
  */
 struct loop_end {
 	struct kvm_ft_end end;
 	struct loop *loop;
 	bool source;
+	u64 arrived;
+	u64 under_way;
+	unsigned long due;
 };
 
 static struct loop_end *loop_end_of(struct kvm_ft_end *end)
@@ -47,16 +78,59 @@ static int loopback_open(struct kvm_ft_end *end, bool write)
 	return loop_end_of(end)->source == write ? 0 : -EBADF;
 }
 
+/* The connection is lost: the replay gets what is there, the recorder nothing done. */
+static int lose(struct loop *loop)
+{
+	kvm_ft_ring_close_store(loop->ring);
+	return -EPIPE;
+}
+
 static int loopback_store(struct kvm_ft_end *end, u64 offset, const u8 *buf, size_t len,
 			  bool wait)
 {
-	return kvm_ft_ring_store(loop_end_of(end)->loop->ring, offset, buf, len, wait);
+	struct loop *loop = loop_end_of(end)->loop;
+
+	if (offset + len > loop->lose_after)
+		return lose(loop);
+	if (offset >= loop->truncate_after)
+		return READ_ONCE(loop->ring->closed_load) ? -EPIPE : 0;
+	len = min_t(u64, len, loop->truncate_after - offset);
+	return kvm_ft_ring_store(loop->ring, offset, buf, len, wait);
+}
+
+/*
+ * As if on the way: what is there now will have arrived when the delay is over.  What
+ * comes meanwhile has to wait for the next one, so a block takes up to two.
+ */
+static int arrive(struct loop_end *e, u64 offset, bool wait)
+{
+	if (offset < e->arrived)
+		return 0;
+	if (e->under_way == e->arrived) {
+		e->under_way = READ_ONCE(e->loop->ring->stored);
+		e->due = jiffies + e->loop->delay;
+	}
+	while (time_before(jiffies, e->due)) {
+		if (!wait)
+			return -EAGAIN;
+		schedule_timeout_interruptible(e->due - jiffies);
+		if (signal_pending(current))
+			return -EINTR;
+	}
+	e->arrived = e->under_way;
+	return 0;
 }
 
 static ssize_t loopback_load(struct kvm_ft_end *end, u64 offset, u8 *buf, size_t size,
 			     bool wait)
 {
-	return kvm_ft_ring_load(loop_end_of(end)->loop->ring, offset, buf, size, wait);
+	struct loop_end *e = loop_end_of(end);
+	ssize_t len = kvm_ft_ring_load(e->loop->ring, offset, buf, size, wait);
+	int err = 0;
+
+	if (len > 0 && e->loop->delay)
+		err = arrive(e, offset, wait);
+	return err ?: len;
 }
 
 static void loop_free(struct kref *refs)
@@ -100,6 +174,9 @@ static struct loop *loop_alloc(void)
 		return NULL;
 	}
 	kref_init(&loop->refs);
+	loop->delay = msecs_to_jiffies(min(READ_ONCE(loopback_delay_ms), LONGEST_DELAY_MS));
+	loop->lose_after = READ_ONCE(loopback_lose_after) ?: U64_MAX;
+	loop->truncate_after = READ_ONCE(loopback_truncate_after) ?: U64_MAX;
 	return loop;
 }
 

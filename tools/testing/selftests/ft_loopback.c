@@ -14,10 +14,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -203,6 +205,99 @@ TEST_F(loopback, ends_that_do_not_fit_are_refused)
 	EXPECT_EQ(-1, ioctl(self->record.session, KVM_FT_START, &args));
 	EXPECT_EQ(EBADF, errno);
 	side_destroy(&third);
+}
+
+static void set_parameter(const char *name, unsigned long value)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/module/kvm_ft/parameters/loopback_%s", name);
+	f = fopen(path, "w");
+	if (!f || fprintf(f, "%lu\n", value) < 0 || fclose(f))
+		err(1, "%s", path);
+}
+
+/* The fixture's, but made with a parameter set. */
+static void create_pair_with(struct side *record, struct side *replay, const char *name,
+			     unsigned long value)
+{
+	side_destroy(record);
+	side_destroy(replay);
+	set_parameter(name, value);
+	create_pair(record, replay);
+	set_parameter(name, 0);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
+}
+
+TEST_F(loopback, delay_changes_nothing_but_the_time)
+{
+	struct side *record = &self->record, *replay = &self->replay;
+	uint64_t recorded, delay_ms = 500;
+
+	create_pair_with(record, replay, "delay_ms", delay_ms);
+	side_load_worker(&record->g);
+	side_load_worker(&replay->g);
+	side_run(record);
+	side_run(replay);
+	side_send_events(record, EVENTS);
+	pthread_join(record->thread, NULL);
+	recorded = now_ms();
+	pthread_join(replay->thread, NULL);
+
+	/* The log's end was stored just now; timers are good to a jiffy. */
+	EXPECT_LE(recorded + delay_ms - 10, now_ms());
+	EXPECT_EQ(KVM_FT_END_COMPLETE, replay->status.log_end);
+	EXPECT_EQ(EVENTS, replay->events);
+	EXPECT_STREQ("", pair_difference(record, replay));
+}
+
+TEST_F(loopback, lost_connection_ends_both)
+{
+	struct side *record = &self->record, *replay = &self->replay;
+
+	create_pair_with(record, replay, "lose_after", NEARLY_FULL);
+	side_load_chatter(record);
+	side_load_chatter(replay);
+	side_run(record);
+	side_run(replay);
+	pthread_join(record->thread, NULL);
+	pthread_join(replay->thread, NULL);
+	EXPECT_EQ(EIO, record->error);
+	EXPECT_EQ(KVM_FT_STATE_FAILED, record->status.state);
+	EXPECT_EQ(EPIPE, record->status.error);
+	/* It has played all that it got. */
+	EXPECT_EQ(KVM_FT_EXIT_END, replay->exit);
+	EXPECT_EQ(KVM_FT_STATE_STOPPED, replay->status.state)
+		TH_LOG("%s", replay->status.what);
+	EXPECT_EQ(KVM_FT_END_TORN, replay->status.log_end);
+	EXPECT_GE(NEARLY_FULL, replay->status.bytes);
+	EXPECT_LT(NEARLY_FULL / 2, replay->status.bytes);
+}
+
+/* Half a block is no block, and the recorder is told that nobody reads on. */
+TEST_F(loopback, half_a_block_is_refused)
+{
+	struct side *record = &self->record, *replay = &self->replay;
+
+	create_pair_with(record, replay, "truncate_after", NEARLY_FULL + 1);
+	side_load_chatter(record);
+	side_load_chatter(replay);
+	side_run(record);
+	side_run(replay);
+	pthread_join(replay->thread, NULL);
+	pthread_join(record->thread, NULL);
+	EXPECT_EQ(EIO, replay->error);
+	EXPECT_EQ(KVM_FT_STATE_FAILED, replay->status.state);
+	EXPECT_EQ(EBADMSG, replay->status.error);
+	EXPECT_EQ(EPIPE, record->status.error);
 }
 
 TEST_HARNESS_MAIN
