@@ -8,19 +8,26 @@
 #include "../ftd/config.h"
 #include "finding.h"
 
+/* Options of some commands. */
+enum {
+	OPTION_SECONDARY = 1,	/* those that know it need it */
+	OPTION_VERIFY = 2,
+	OPTION_DRY_RUN = 4,
+};
+
 /**
  * struct arguments - the command line
  * @config: of ftd, for where things are
  * @argument: of the command; NULL if it has none
  * @secondary: the other host, or NULL
- * @dry_run: only say whether it can be done
+ * @options: OPTION_* that were given
  * @json: print JSON
  */
 struct arguments {
 	struct config config;
 	const char *argument;
 	const char *secondary;
-	bool dry_run;
+	unsigned int options;
 	bool json;
 };
 
@@ -31,8 +38,7 @@ struct arguments {
  * @argument: its name in --help; NULL if there is none
  * @text: for --help
  * @help: more of it, or NULL
- * @secondary: it needs --secondary
- * @dry_run: it knows --dry-run
+ * @options: OPTION_* that it knows
  * @run: does it; returns the exit status
  */
 struct command {
@@ -41,8 +47,7 @@ struct command {
 	const char *argument;
 	const char *text;
 	const char *help;
-	bool secondary;
-	bool dry_run;
+	unsigned int options;
 	int (*run)(const struct arguments *a);
 };
 

@@ -11,6 +11,7 @@
 
 #define VERSION		"0.1.0"
 #define EXIT_USAGE	2
+#define OPT_VERIFY	256	/* has no letter */
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 static int run_log_dump(const struct arguments *a)
@@ -27,25 +28,25 @@ static const struct command commands[] = {
 	{ "host", "check", NULL, "say what keeps this host from protecting VMs",
 	  "Looks at KVM, the modules, the settings of ftd, and tests with a guest of its own\n"
 	  "whether the counter of guest progress is exact. Takes a few seconds.",
-	  false, false, host_check },
-	{ "host", "list", NULL, "list the other hosts that ftd.conf names", NULL, false, false,
-	  host_list },
-	{ "vm", "list", NULL, "list the VMs of this host", NULL, false, false, vm_list },
-	{ "vm", "status", "VM", "say how a VM is", NULL, false, false, vm_status },
+	  0, host_check },
+	{ "host", "list", NULL, "list the other hosts that ftd.conf names", NULL, 0, host_list },
+	{ "vm", "list", NULL, "list the VMs of this host", NULL, 0, vm_list },
+	{ "vm", "status", "VM", "say how a VM is", NULL, 0, vm_status },
 	{ "vm", "protect", "VM", "replay a VM that runs here on another host, from now on",
 	  "--secondary names the host: one of those in ftd.conf, or its address on the logging\n"
-	  "link. With --dry-run the hosts are compared, and nothing is changed.",
-	  true, true, vm_protect },
+	  "link. With --verify the secondary compares all registers with each entry of the log,\n"
+	  "and hashes of RAM at intervals; the VM is slower for it. With --dry-run the hosts are\n"
+	  "compared, and nothing is changed.",
+	  OPTION_SECONDARY | OPTION_VERIFY | OPTION_DRY_RUN, vm_protect },
 	{ "vm", "unprotect", "VM", "end the protection of a VM, which runs on here",
 	  "With --dry-run it is only looked at whether the VM is protected.",
-	  false, true, vm_unprotect },
+	  OPTION_DRY_RUN, vm_unprotect },
 	{ "events", "", NULL, "print what happens to VMs and ftd, as JSON lines",
 	  "Until it is interrupted. VMs that are started later are included.",
-	  false, false, events_show },
-	{ "log", "dump", "FILE", "print each entry of a recording's log", NULL, false, false,
-	  run_log_dump },
-	{ "log", "stat", "FILE", "say what a log is of, and what takes up its space", NULL, false,
-	  false, run_log_stat },
+	  0, events_show },
+	{ "log", "dump", "FILE", "print each entry of a recording's log", NULL, 0, run_log_dump },
+	{ "log", "stat", "FILE", "say what a log is of, and what takes up its space", NULL, 0,
+	  run_log_stat },
 };
 
 int complain(const char *format, ...)
@@ -99,6 +100,7 @@ static void print_help(void)
 	puts("\n"
 	     "  -j, --json             print JSON\n"
 	     "  -s, --secondary HOST   of vm protect: where to\n"
+	     "      --verify           of vm protect: compare registers and RAM all the time\n"
 	     "  -n, --dry-run          only say whether it can be done\n"
 	     "  -c, --config FILE      settings of ftd (" CONFIG_FILE ")\n"
 	     "  -h, --help             this text, or behind OBJECT VERB more about that\n"
@@ -111,9 +113,14 @@ static void print_help(void)
 
 static void print_usage(FILE *to, const struct command *c)
 {
-	fprintf(to, "usage: ftadm [-j] %s%s%s%s%s%s%s\n", c->object, *c->verb ? " " : "", c->verb,
-		c->argument ? " " : "", c->argument ?: "",
-		c->secondary ? " --secondary HOST" : "", c->dry_run ? " [--dry-run]" : "");
+	static const char *const texts[] = { " --secondary HOST", " [--verify]", " [--dry-run]" };
+	unsigned int i;
+
+	fprintf(to, "usage: ftadm [-j] %s%s%s%s%s", c->object, *c->verb ? " " : "", c->verb,
+		c->argument ? " " : "", c->argument ?: "");
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		fputs(c->options & 1u << i ? texts[i] : "", to);
+	fputs("\n", to);
 }
 
 static int print_command_help(const struct command *c)
@@ -139,9 +146,9 @@ static bool fits(const struct command *c, int count, const struct arguments *a)
 {
 	if (count != (c->argument ? 1 : 0))
 		return false;
-	if (!a->secondary != !c->secondary)
+	if ((c->options & OPTION_SECONDARY) != (a->options & OPTION_SECONDARY))
 		return false;
-	return !a->dry_run || c->dry_run;
+	return !(a->options & ~c->options);
 }
 
 /* ftd's settings; a host without them has what is the default. */
@@ -191,6 +198,7 @@ int main(int argc, char **argv)
 	static const struct option table[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "secondary", required_argument, NULL, 's' },
+		{ "verify", no_argument, NULL, OPT_VERIFY },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
@@ -209,9 +217,13 @@ int main(int argc, char **argv)
 			break;
 		case 's':
 			a.secondary = optarg;
+			a.options |= OPTION_SECONDARY;
+			break;
+		case OPT_VERIFY:
+			a.options |= OPTION_VERIFY;
 			break;
 		case 'n':
-			a.dry_run = true;
+			a.options |= OPTION_DRY_RUN;
 			break;
 		case 'c':
 			config = optarg;

@@ -62,7 +62,8 @@ static struct json_object *new_request(const struct arguments *a)
 		return NULL;
 	object_add_text(request, "vm", a->argument);
 	object_add_text(request, "host", a->secondary);
-	object_add_flag(request, "dry_run", a->dry_run);
+	object_add_flag(request, "verify", a->options & OPTION_VERIFY);
+	object_add_flag(request, "dry_run", a->options & OPTION_DRY_RUN);
 	return request;
 }
 
@@ -70,14 +71,15 @@ static void print_protected(const struct arguments *a, struct json_object *reply
 {
 	uint64_t pause = 0, bytes = 0;
 
-	if (a->dry_run) {
+	if (a->options & OPTION_DRY_RUN) {
 		printf("VM %s can be protected by %s\n", a->argument, a->secondary);
 		return;
 	}
 	object_number(reply, "pause_ms", &pause);
 	object_number(reply, "snapshot_bytes", &bytes);
-	printf("VM %s is protected by %s: stood still for %llu ms, snapshot of %llu bytes\n",
-	       a->argument, a->secondary, (unsigned long long)pause, (unsigned long long)bytes);
+	printf("VM %s is protected by %s%s: stood still for %llu ms, snapshot of %llu bytes\n",
+	       a->argument, a->secondary, object_flag(reply, "verify") ? ", and verified" : "",
+	       (unsigned long long)pause, (unsigned long long)bytes);
 }
 
 int vm_protect(const struct arguments *a)

@@ -122,7 +122,7 @@ int vm_unprotect(const struct arguments *a)
 	struct json_object *reply;
 	int err;
 
-	if (a->dry_run)
+	if (a->options & OPTION_DRY_RUN)
 		return look_at_protection(a);
 	err = reply_of_vm(a, "unprotect", &reply);
 	if (err)

@@ -69,6 +69,15 @@ static int take_port(struct reading *r, const char *value)
 	return 0;
 }
 
+static int take_verify(struct reading *r, const char *value)
+{
+	r->config->verify = !strcmp(value, "yes");
+	if (r->config->verify || !strcmp(value, "no"))
+		return 0;
+	return findings_add(r->findings, "CONFIG", "", "%s: verify is yes or no, not '%s'",
+			    r->path, value);
+}
+
 static int take_option(struct reading *r, const char *value)
 {
 	struct config *c = r->config;
@@ -99,6 +108,8 @@ static int take_setting(struct reading *r, const char *name, const char *value)
 
 	if (!strcmp(name, "port"))
 		return take_port(r, value);
+	if (!strcmp(name, "verify"))
+		return take_verify(r, value);
 	if (!strcmp(name, "ftvmm-option"))
 		return take_option(r, value);
 	for (s = settings; s->name; s++)

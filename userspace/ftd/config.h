@@ -4,6 +4,7 @@
 #define FTD_CONFIG_H
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "finding.h"
@@ -28,6 +29,7 @@ struct peer {
  * @interface: the logging interface; empty if it is not set
  * @address: to listen at, numeric
  * @port: TCP, of this ftd and of all others
+ * @verify: all protections are verified, not only those that are asked for
  * @secret: path of the file
  * @ftvmm: path of the program
  * @options: more options for secondaries
@@ -42,6 +44,7 @@ struct config {
 	char interface[IFNAMSIZ];
 	char address[64];
 	uint16_t port;
+	bool verify;
 	char secret[CONFIG_WORD];
 	char ftvmm[CONFIG_WORD];
 	char options[OPTIONS_MAX][CONFIG_WORD];

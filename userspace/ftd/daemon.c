@@ -113,6 +113,7 @@ static enum control_result protect(void *owner, struct control_call *call)
 	if (!workers_have_room(&d->workers, false))
 		return control_refuse(call->reply, "wait for others to be done",
 				      "ftd has too much to do");
+	job->verify = d->config.verify || object_flag(call->request, "verify");
 	job->dry_run = object_flag(call->request, "dry_run");
 	if (workers_start(&d->workers, -1, call->ticket, run_protect, &order))
 		return control_refuse(call->reply, "see the messages of ftd",
@@ -203,7 +204,7 @@ static int open_control(struct daemon *d)
 		  .owner = d },
 		{ .name = "hosts", .parameters = "", .help = "other hosts that it knows",
 		  .run = hosts, .owner = &d->config },
-		{ .name = "protect", .parameters = "vm host dry_run",
+		{ .name = "protect", .parameters = "vm host verify dry_run",
 		  .help = "begin to replay a VM of this host on another one", .run = protect,
 		  .owner = d },
 	};

@@ -38,11 +38,13 @@ struct pairing {
  * struct protect_job - what an administrator wants
  * @vm: name of a VM of this host
  * @host: name or address of another one
+ * @verify: registers and hashes of RAM are compared
  * @dry_run: only find out whether it can be done
  */
 struct protect_job {
 	char vm[VM_NAME];
 	char host[64];
+	bool verify;
 	bool dry_run;
 };
 

@@ -196,8 +196,10 @@ static int hand_over(struct protection *t)
 		json_object_put(request);
 		return refuse(t, "VMM", "see its messages", strerror(-err));
 	}
-	if (request)
+	if (request) {
 		object_add_number(request, "generation", t->vm.generation);
+		object_add_flag(request, "verify", t->job->verify);
+	}
 	err = vm_request(t, control_request("events"), -1);
 	if (err)
 		json_object_put(request);
@@ -237,6 +239,7 @@ static void finish(struct protection *t, int err)
 	object_add_flag(result, "ok", !err);
 	object_add_text(result, "vm", t->job->vm);
 	object_add_text(result, "secondary", t->job->host);
+	object_add_flag(result, "verify", t->job->verify);
 	if (f->count) {
 		object_add_text(result, "error", f->list[0].text);
 		json_object_object_add(result, "refused", findings_save(f));

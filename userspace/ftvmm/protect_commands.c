@@ -6,14 +6,10 @@
 
 #include "hold.h"
 #include "message.h"
+#include "object.h"
 #include "protect_commands.h"
 
 #define PROGRESS_MS	500
-
-static void add_number(struct json_object *to, const char *name, uint64_t number)
-{
-	json_object_object_add(to, name, json_object_new_uint64(number));
-}
 
 static struct json_object *new_event(const struct protect_commands *c, const char *name)
 {
@@ -26,7 +22,7 @@ static struct json_object *new_event(const struct protect_commands *c, const cha
 	json_object_object_add(event, "event", json_object_new_string(name));
 	json_object_object_add(event, "role",
 			       json_object_new_string(lockstep_role(c->lockstep)));
-	add_number(event, "generation", c->lockstep->generation);
+	object_add_number(event, "generation", c->lockstep->generation);
 	json_object_object_add(event, "time",
 			       json_object_new_double(time.tv_sec + time.tv_nsec / 1e9));
 	return event;
@@ -47,12 +43,12 @@ static void tell_snapshot(struct protect_commands *c, const char *name)
 
 	if (!event)
 		return;
-	add_number(event, "snapshot_bytes", snapshot_count(&l->snapshot.bytes));
+	object_add_number(event, "snapshot_bytes", snapshot_count(&l->snapshot.bytes));
 	if (c->starting) {
-		add_number(event, "memory_done", snapshot_count(&l->snapshot.memory));
-		add_number(event, "memory", l->recording->options->memory);
+		object_add_number(event, "memory_done", snapshot_count(&l->snapshot.memory));
+		object_add_number(event, "memory", l->recording->options->memory);
 	} else {
-		add_number(event, "pause_ms", l->pause_ns / 1000000);
+		object_add_number(event, "pause_ms", l->pause_ns / 1000000);
 	}
 	control_tell(c->control, event);
 }
@@ -65,9 +61,9 @@ static void tell_live(struct protect_commands *c)
 	c->was_live = true;
 	if (!event)
 		return;
-	add_number(event, "takeover_ms", lockstep_takeover_ms(l, l->heard_ns));
-	add_number(event, "decision_ms", lockstep_takeover_ms(l, l->lost_ns));
-	add_number(event, "resent", l->resent);
+	object_add_number(event, "takeover_ms", lockstep_takeover_ms(l, l->heard_ns));
+	object_add_number(event, "decision_ms", lockstep_takeover_ms(l, l->lost_ns));
+	object_add_number(event, "resent", l->resent);
 	control_tell(c->control, event);
 }
 
@@ -128,15 +124,13 @@ static enum control_result begin(void *owner, struct control_call *call)
 {
 	struct protect_commands *c = owner;
 	const char *why = obstacle(c, false);
-	struct json_object *verify = NULL;
 
 	if (why)
 		return control_refuse(call->reply, NULL, "%s", why);
 	if (call->fd < 0)
 		return control_refuse(call->reply, "see ftadm vm protect, which makes it",
 				      "no connection to the other host came with the request");
-	json_object_object_get_ex(call->request, "verify", &verify);
-	c->lockstep->recording->verify = verify && json_object_get_boolean(verify);
+	c->lockstep->recording->verify = object_flag(call->request, "verify");
 	if (lockstep_begin(c->lockstep, call->fd))
 		return control_refuse(call->reply, "see ftvmm's messages, and --arbiter",
 				      "the arbiter, or the connection, is not fit for it");
@@ -166,9 +160,9 @@ static void started(struct protect_commands *c)
 	c->starting = false;
 	set_timer(c, false);
 	if (reply) {
-		add_number(reply, "pause_ms", l->pause_ns / 1000000);
-		add_number(reply, "snapshot_bytes", l->snapshot.bytes);
-		add_number(reply, "generation", l->generation);
+		object_add_number(reply, "pause_ms", l->pause_ns / 1000000);
+		object_add_number(reply, "snapshot_bytes", l->snapshot.bytes);
+		object_add_number(reply, "generation", l->generation);
 	}
 	tell_snapshot(c, "protected");
 	deferred_answer(&c->deferred, NULL);
@@ -231,17 +225,21 @@ void protect_commands_status(struct protect_commands *c, struct json_object *rep
 	struct kvm_ft_link_page link;
 	struct hold_stats held;
 
-	add_number(reply, "generation", l->generation);
+	object_add_number(reply, "generation", l->generation);
+	if (l->paired)
+		object_add_flag(reply, "verify", l->state == LOCKSTEP_SECONDARY ?
+				l->recording->options->recorded_checking :
+				l->recording->verify);
 	if (!l->paired || kvmft_link(&l->recording->session, &link))
 		return;
-	add_number(reply, "log_bytes", link.committed);
-	add_number(reply, "replayed_bytes", link.replayed);
-	add_number(reply, "lag_ms", link.lag_ns / 1000000);
-	add_number(reply, "held_ms", link.held_ns / 1000000);
+	object_add_number(reply, "log_bytes", link.committed);
+	object_add_number(reply, "replayed_bytes", link.replayed);
+	object_add_number(reply, "lag_ms", link.lag_ns / 1000000);
+	object_add_number(reply, "held_ms", link.held_ns / 1000000);
 	hold_get_stats(&held);
-	add_number(reply, "outputs_released", held.released);
-	add_number(reply, "output_held_us", held.released ? held.held_us / held.released : 0);
-	add_number(reply, "output_held_max_us", held.held_max_us);
+	object_add_number(reply, "outputs_released", held.released);
+	object_add_number(reply, "output_held_us", held.released ? held.held_us / held.released : 0);
+	object_add_number(reply, "output_held_max_us", held.held_max_us);
 }
 
 int protect_commands_open(struct protect_commands *c)

@@ -101,6 +101,19 @@ class ProtectTest(unittest.TestCase):
         (self.folder / "ftd.sock").unlink()
         self.assertEqual(self.on_terminal(progress(), DONE, options=("-j",)), "")
 
+    def test_request(self):
+        """What is asked for; and what is said of a verified protection."""
+        plain = {"command": "protect", "vm": "guest", "host": "b", "verify": False,
+                 "dry_run": False}
+        self.assertEqual(self.protect(DONE)[2], plain)
+        (self.folder / "ftd.sock").unlink()
+        output, _, request = self.protect({**DONE, "verify": True}, options=("--verify", "-n"))
+        self.assertEqual(request, {**plain, "verify": True, "dry_run": True})
+        self.assertEqual(output, "VM guest can be protected by b\n")
+        (self.folder / "ftd.sock").unlink()
+        output, _, _ = self.protect({**DONE, "verify": True}, options=("--verify",))
+        self.assertIn("VM guest is protected by b, and verified: ", output)
+
     def test_progress_that_makes_no_sense(self):
         """Is not shown."""
         for wrong in ({"memory": 0}, {"memory_done": 161 << 20}, {"memory_done": -1},

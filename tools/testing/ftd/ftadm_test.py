@@ -220,11 +220,12 @@ class FtadmTest(unittest.TestCase):
         """Wrong ones end with status 2; and each command has a help."""
         for arguments in (("vm",), ("vm", "list", "x"), ("vm", "protect", "guest"),
                           ("vm", "list", "--dry-run"), ("vm", "status", "guest", "-s", "b"),
-                          ("events", "x"), ("vm", "burn", "guest")):
+                          ("events", "x"), ("vm", "burn", "guest"),
+                          ("vm", "unprotect", "guest", "--verify")):
             self.assertEqual(self.ftadm(*arguments)[0], 2, arguments)
         status, output, _ = self.ftadm("vm", "protect", "--help")
         self.assertEqual(status, 0)
-        self.assertIn("--secondary HOST [--dry-run]", output)
+        self.assertIn("--secondary HOST [--verify] [--dry-run]", output)
 
 
 class FtdTest(unittest.TestCase):
@@ -238,6 +239,7 @@ class FtdTest(unittest.TestCase):
             for text, reason in (
                     ("", "the logging interface is not set"),
                     ("interface = lo\nport = 0\n", "port is 1 to 65535, not '0'"),
+                    ("interface = lo\nverify = 1\n", "verify is yes or no, not '1'"),
                     ("interface = lo\nports = 1\n", "there is no setting 'ports'"),
                     ("interface = lo\n[host]\na = b\n", r"there is no section \[host\]"),
                     ("interface\n", "cannot understand line 1"),

@@ -36,6 +36,8 @@ static struct vm vm;			/* of the first host */
 static pid_t vmm;
 static const char *behave;		/* of the second host's VMM */
 static uint16_t port;
+static bool verify;			/* is asked for */
+static bool verify_all;			/* by the hosts' settings */
 
 static char *path_of(const char *name)
 {
@@ -118,10 +120,10 @@ static void write_config(int i, const char *secret)
 			"# a comment\n"
 			"interface = lo\naddress = 127.0.0.%d\nport = %d\nsecret = %s\n"
 			"ftvmm = %s\nvm-sockets = %s/%c.vm\nsocket = %s/%c.sock\n"
-			"logs = %s/%c.log\nftvmm-option = --behave %s\n"
+			"logs = %s/%c.log\nftvmm-option = --behave %s\nverify = %s\n"
 			"[hosts]\nb = 127.0.0.2\nhost-c = 127.0.0.3\n", i + 1, port,
 			path_of(name), STUB, folder, 'a' + i, folder, 'a' + i, folder, 'a' + i,
-			behave);
+			behave, verify_all ? "yes" : "no");
 	snprintf(name, sizeof(name), "%c.conf", 'a' + i);
 	write_file(path_of(name), text, size, 0600);
 }
@@ -230,6 +232,8 @@ static void set_up(void)
 	vm.disk[0].shared = true;
 	set(vm.net[0].tap, "lo");
 	behave = "well";
+	verify = false;
+	verify_all = false;
 	vmm = 0;
 }
 
@@ -270,6 +274,8 @@ static struct json_object *ask_protect(const char *name, const char *host, bool 
 	json_object_put(control_link_next(&link, deadline_in(TIME_MS)));
 	object_add_text(request, "vm", name);
 	object_add_text(request, "host", host);
+	if (verify)
+		object_add_flag(request, "verify", true);
 	object_add_flag(request, "dry_run", dry_run);
 	EXPECT(!control_link_send(&link, request, -1));
 	events = 0;
@@ -364,6 +370,35 @@ static void hands_the_connection_over(void)
 	for (i = 0; words && i < ARRAY_SIZE(expected); i++)
 		EXPECT(!*expected[i] || !strcmp(expected[i], word(words, i)));
 	json_object_put(status);
+}
+
+/* The VMM of a protected VM was told to be verified, and the reply says so. */
+static bool verifies(void)
+{
+	struct json_object *reply;
+	bool told, said;
+
+	start_daemons(secret);
+	start_vm("well");
+	reply = ask_protect("guest", "b", false);
+	EXPECT(object_flag(reply, "ok"));
+	told = object_flag(reply, "verified");
+	said = object_flag(reply, "verify");
+	EXPECT(told == said);
+	json_object_put(reply);
+	return told;
+}
+
+static void verifies_if_told_so(void)
+{
+	EXPECT(!verifies());
+	tear_down();
+	verify = true;
+	EXPECT(verifies());
+	tear_down();
+	verify = false;
+	verify_all = true;
+	EXPECT(verifies());
 }
 
 static void only_looks_if_told_so(void)
@@ -615,7 +650,8 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(hands_the_connection_over), TEST(only_looks_if_told_so),
+		TEST(hands_the_connection_over), TEST(verifies_if_told_so),
+		TEST(only_looks_if_told_so),
 		TEST(names_what_differs), TEST(names_all_that_is_in_the_way),
 		TEST(refuses_a_name_that_is_taken), TEST(waits_for_what_is_left),
 		TEST(knows_what_is_left), TEST(knows_its_own_vms_only),

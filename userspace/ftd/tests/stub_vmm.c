@@ -92,6 +92,7 @@ static enum control_result protect(void *owner, struct control_call *call)
 	object_add_text(call->reply, "echo", reply);
 	object_add_number(call->reply, "generation", generation);
 	object_add_number(call->reply, "pause_ms", 7);
+	object_add_flag(call->reply, "verified", object_flag(call->request, "verify"));
 	return CONTROL_DONE;
 }
 
@@ -138,7 +139,7 @@ static int serve(struct stub *stub, const char *socket)
 	struct control_command commands[] = {
 		{ .name = "status", .parameters = "", .run = status, .owner = stub, .help = "" },
 		{ .name = "quit", .parameters = "", .run = quit, .owner = stub, .help = "" },
-		{ .name = "protect", .parameters = "generation", .run = protect, .owner = stub,
+		{ .name = "protect", .parameters = "generation verify", .run = protect, .owner = stub,
 		  .help = "" },
 	};
 	int i, err = loop_open(&stub->loop) || control_open(&stub->control, &stub->loop, socket);
