@@ -337,9 +337,10 @@ static int fail_generation(struct arbiter *a, uint64_t generation, const char *r
 			 (unsigned long long)generation, a->slot, a->path, reason);
 }
 
-int arbiter_check(struct arbiter *a, uint64_t generation)
+/* Both sides' records, if they are of that generation. */
+static int read_generation(struct arbiter *a, uint64_t generation,
+			   struct contest_record seen[CONTEST_SIDES])
 {
-	struct contest_record seen[CONTEST_SIDES];
 	int err = find_slot(a);
 
 	if (!err)
@@ -349,6 +350,24 @@ int arbiter_check(struct arbiter *a, uint64_t generation)
 	if (seen[0].generation != generation || seen[1].generation != generation)
 		return fail_generation(a, generation, "its records are of another");
 	return 0;
+}
+
+int arbiter_check(struct arbiter *a, uint64_t generation)
+{
+	struct contest_record seen[CONTEST_SIDES];
+
+	return read_generation(a, generation, seen);
+}
+
+int arbiter_has_accepted(struct arbiter *a, uint64_t generation, unsigned int side)
+{
+	struct contest_record seen[CONTEST_SIDES];
+	int err;
+
+	if (side >= CONTEST_SIDES)
+		return area_fail(a, EINVAL, "sides are 0 and 1");
+	err = read_generation(a, generation, seen);
+	return err ?: seen[side].accepted != 0;
 }
 
 static int contend(struct arbiter *a, uint64_t generation, unsigned int side)

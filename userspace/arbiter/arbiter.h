@@ -115,6 +115,19 @@ int arbiter_begin(struct arbiter *a, uint64_t generation);
 int arbiter_check(struct arbiter *a, uint64_t generation);
 
 /**
+ * arbiter_has_accepted() - has a side come so far that the other can lose only?
+ * @a: the area
+ * @generation: that was begun
+ * @side: ARBITER_PRIMARY or ARBITER_SECONDARY
+ *
+ * One read.  It has accepted itself, unless it found that the other side had accepted before:
+ * a contender that has not begun yet when this says 1 of the other side will lose.
+ *
+ * Return: 1 if it has accepted a winner, 0 if not; or an error as arbiter_check().
+ */
+int arbiter_has_accepted(struct arbiter *a, uint64_t generation, unsigned int side);
+
+/**
  * arbiter_decide() - contend
  * @a: the area
  * @generation: that was begun

@@ -13,6 +13,7 @@ enum {
 	OPTION_SECONDARY = 1,	/* those that know it need it */
 	OPTION_VERIFY = 2,
 	OPTION_DRY_RUN = 4,
+	OPTION_YES = 8,
 };
 
 /**
@@ -74,6 +75,10 @@ int vm_list(const struct arguments *a);
 int vm_status(const struct arguments *a);
 int vm_protect(const struct arguments *a);
 int vm_unprotect(const struct arguments *a);
+
+/* failover.c */
+int vm_promote(const struct arguments *a);
+int vm_test_failover(const struct arguments *a);
 
 /* events.c */
 int events_show(const struct arguments *a);

@@ -41,6 +41,15 @@ static const struct command commands[] = {
 	{ "vm", "unprotect", "VM", "end the protection of a VM, which runs on here",
 	  "With --dry-run it is only looked at whether the VM is protected.",
 	  OPTION_DRY_RUN, vm_unprotect },
+	{ "vm", "promote", "VM", "move a VM to its secondary's host",
+	  "A planned switch: the VM stands still until its secondary has all of it, and goes on\n"
+	  "there, unprotected. Nothing is lost. If the secondary fails meanwhile the VM goes on\n"
+	  "here. With --dry-run it is only looked whether there is a secondary.",
+	  OPTION_DRY_RUN, vm_promote },
+	{ "vm", "test-failover", "VM", "kill a VM's primary, to see its secondary take over",
+	  "As if the process had crashed: ftvmm is killed without a word. It tells how long the\n"
+	  "takeover took. Asks first, unless told --yes.",
+	  OPTION_DRY_RUN | OPTION_YES, vm_test_failover },
 	{ "events", "", NULL, "print what happens to VMs and ftd, as JSON lines",
 	  "Until it is interrupted. VMs that are started later are included.",
 	  0, events_show },
@@ -95,13 +104,14 @@ static void print_help(void)
 
 		snprintf(words, sizeof(words), "%s%s%s %s", c->object, *c->verb ? " " : "",
 			 c->verb, c->argument ?: "");
-		printf("  %-18s %s\n", words, c->text);
+		printf("  %-20s %s\n", words, c->text);
 	}
 	puts("\n"
 	     "  -j, --json             print JSON\n"
 	     "  -s, --secondary HOST   of vm protect: where to\n"
 	     "      --verify           of vm protect: compare registers and RAM all the time\n"
 	     "  -n, --dry-run          only say whether it can be done\n"
+	     "  -y, --yes              of vm test-failover: do not ask\n"
 	     "  -c, --config FILE      settings of ftd (" CONFIG_FILE ")\n"
 	     "  -h, --help             this text, or behind OBJECT VERB more about that\n"
 	     "  -V, --version\n"
@@ -113,7 +123,8 @@ static void print_help(void)
 
 static void print_usage(FILE *to, const struct command *c)
 {
-	static const char *const texts[] = { " --secondary HOST", " [--verify]", " [--dry-run]" };
+	static const char *const texts[] = { " --secondary HOST", " [--verify]", " [--dry-run]",
+					     " [--yes]" };
 	unsigned int i;
 
 	fprintf(to, "usage: ftadm [-j] %s%s%s%s%s", c->object, *c->verb ? " " : "", c->verb,
@@ -200,6 +211,7 @@ int main(int argc, char **argv)
 		{ "secondary", required_argument, NULL, 's' },
 		{ "verify", no_argument, NULL, OPT_VERIFY },
 		{ "dry-run", no_argument, NULL, 'n' },
+		{ "yes", no_argument, NULL, 'y' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -210,7 +222,7 @@ int main(int argc, char **argv)
 	bool help = false;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "js:nc:hV", table, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "js:nyc:hV", table, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			a.json = true;
@@ -224,6 +236,9 @@ int main(int argc, char **argv)
 			break;
 		case 'n':
 			a.options |= OPTION_DRY_RUN;
+			break;
+		case 'y':
+			a.options |= OPTION_YES;
 			break;
 		case 'c':
 			config = optarg;

@@ -52,13 +52,14 @@ static int find_socket(const struct arguments *a, char *path, size_t size)
 	return 0;
 }
 
-int reply_of_vm(const struct arguments *a, const char *command, struct json_object **reply)
+int reply_of_vm(const struct arguments *a, const char *command, unsigned int ms,
+		struct json_object **reply)
 {
 	char path[VM_PATH];
 
 	*reply = NULL;
 	if (find_socket(a, path, sizeof(path)))
 		return EXIT_ERROR;
-	*reply = control_ask(path, control_request(command), REPLY_MS);
+	*reply = control_ask(path, control_request(command), ms);
 	return *reply ? 0 : reply_none("the VM", path);
 }

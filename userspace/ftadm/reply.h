@@ -19,10 +19,12 @@ int reply_finish(const struct arguments *a, struct json_object *reply);
  * reply_of_vm() - ask the VM that the command line names
  * @a: the command line
  * @command: without parameters
+ * @ms: time for the answer
  * @reply: to be put
  *
  * Return: 0, or the exit status with the reason told.
  */
-int reply_of_vm(const struct arguments *a, const char *command, struct json_object **reply);
+int reply_of_vm(const struct arguments *a, const char *command, unsigned int ms,
+		struct json_object **reply);
 
 #endif

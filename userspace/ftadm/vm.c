@@ -12,6 +12,7 @@
 #include "reply.h"
 
 #define MIB		1048576
+#define UNPROTECT_MS	30000	/* the other host has to get all of the log */
 
 static int is_socket(const struct dirent *entry)
 {
@@ -89,7 +90,7 @@ static void print_status(struct json_object *status)
 int vm_status(const struct arguments *a)
 {
 	struct json_object *status;
-	int err = reply_of_vm(a, "status", &status);
+	int err = reply_of_vm(a, "status", REPLY_MS, &status);
 
 	if (err)
 		return err;
@@ -103,7 +104,7 @@ static int look_at_protection(const struct arguments *a)
 {
 	struct json_object *status;
 	const char *role;
-	int err = reply_of_vm(a, "status", &status);
+	int err = reply_of_vm(a, "status", REPLY_MS, &status);
 
 	if (err)
 		return err;
@@ -124,7 +125,7 @@ int vm_unprotect(const struct arguments *a)
 
 	if (a->options & OPTION_DRY_RUN)
 		return look_at_protection(a);
-	err = reply_of_vm(a, "unprotect", &reply);
+	err = reply_of_vm(a, "unprotect", UNPROTECT_MS, &reply);
 	if (err)
 		return err;
 	if (!a->json && object_flag(reply, "ok"))

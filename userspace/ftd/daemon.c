@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "look.h"
 #include "message.h"
 #include "object.h"
 #include "tcp.h"
@@ -28,10 +29,12 @@ struct connection {
 /**
  * struct order - for the process that carries it out
  * @pairing: what it needs
+ * @run: does it
  * @job: what to do
  */
 struct order {
 	const struct pairing *pairing;
+	void (*run)(const struct pairing *pairing, const struct protect_job *job);
 	struct protect_job job;
 };
 
@@ -44,13 +47,13 @@ static void run_response(void *data, int report)
 	pairing_respond(&pairing, connection->fd, connection->peer);
 }
 
-static void run_protect(void *data, int report)
+static void run_order(void *data, int report)
 {
 	struct order *order = data;
 	struct pairing pairing = *order->pairing;
 
 	pairing.report = report;
-	pairing_protect(&pairing, &order->job);
+	order->run(&pairing, &order->job);
 }
 
 static void on_connection(void *owner)
@@ -100,25 +103,40 @@ static enum control_result hosts(void *owner, struct control_call *call)
 	return CONTROL_DONE;
 }
 
-static enum control_result protect(void *owner, struct control_call *call)
+static enum control_result carry_out(struct daemon *d, struct control_call *call,
+				     struct order *order)
 {
-	struct daemon *d = owner;
-	struct order order = { .pairing = &d->pairing };
-	struct protect_job *job = &order.job;
+	struct protect_job *job = &order->job;
 
+	order->pairing = &d->pairing;
 	if (!object_copy_text(call->request, "vm", job->vm, sizeof(job->vm)) ||
 	    !object_copy_text(call->request, "host", job->host, sizeof(job->host)))
 		return control_refuse(call->reply, "give \"vm\" and \"host\"",
-				      "which VM is it, and which host is the secondary's?");
+				      "which VM is it, and which host is the other one?");
 	if (!workers_have_room(&d->workers, false))
 		return control_refuse(call->reply, "wait for others to be done",
 				      "ftd has too much to do");
-	job->verify = d->config.verify || object_flag(call->request, "verify");
-	job->dry_run = object_flag(call->request, "dry_run");
-	if (workers_start(&d->workers, -1, call->ticket, run_protect, &order))
+	if (workers_start(&d->workers, -1, call->ticket, run_order, order))
 		return control_refuse(call->reply, "see the messages of ftd",
 				      "ftd cannot start a process");
 	return CONTROL_LATER;
+}
+
+static enum control_result protect(void *owner, struct control_call *call)
+{
+	struct daemon *d = owner;
+	struct order order = { .run = pairing_protect };
+
+	order.job.verify = d->config.verify || object_flag(call->request, "verify");
+	order.job.dry_run = object_flag(call->request, "dry_run");
+	return carry_out(d, call, &order);
+}
+
+static enum control_result look(void *owner, struct control_call *call)
+{
+	struct order order = { .run = look_ask };
+
+	return carry_out(owner, call, &order);
 }
 
 static void reap(void)
@@ -207,6 +225,8 @@ static int open_control(struct daemon *d)
 		{ .name = "protect", .parameters = "vm host verify dry_run",
 		  .help = "begin to replay a VM of this host on another one", .run = protect,
 		  .owner = d },
+		{ .name = LOOK_REQUEST, .parameters = "vm host",
+		  .help = "what a VM on another host says of itself", .run = look, .owner = d },
 	};
 	int i;
 

@@ -8,7 +8,7 @@
 #include "workers.h"
 
 #define FTD_VERSION	"0.1.0"
-#define DAEMON_COMMANDS	3
+#define DAEMON_COMMANDS	4
 
 /**
  * struct daemon - all of it
@@ -17,7 +17,7 @@
  * @pairing: what its processes need
  * @loop: the main loop
  * @control: its socket
- * @command: what can be asked there: status, hosts, protect
+ * @command: what can be asked there: status, hosts, protect, look
  * @workers: processes
  * @listener: takes other hosts' connections
  * @signals: that end it, or tell of processes that have ended

@@ -2,8 +2,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "control_link.h"
@@ -64,28 +62,18 @@ static bool has_ended(const struct namesake *n)
 	return ready > 0;
 }
 
-/* Who listens at its socket. */
-static int open_process(struct namesake *n)
-{
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-
-	if (getsockopt(n->link.lines.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
-		return -1;
-	n->pid = peer.pid;
-	n->process = pidfd_open(peer.pid, 0);
-	/* None any more: it was about to end. */
-	return n->process < 0 && errno != ESRCH ? -1 : 0;
-}
-
 static void check(struct namesake *n, const struct vm *vm, unsigned int ms,
 		  struct findings *findings)
 {
-	if (open_process(n) || (n->process >= 0 && stays(n, vm)))
+	n->process = control_link_process(&n->link, &n->pid);
+	/* None any more: it was about to end. */
+	if (n->process == -ESRCH)
+		return;
+	if (n->process < 0 || stays(n, vm))
 		findings_add(findings, "VM_EXISTS",
 			     "end it there (ftvmm send SOCKET quit), or take another host",
 			     "a VM of the name %s runs on the secondary's host", vm->name);
-	else if (n->process >= 0 && !has_ended(n))
+	else if (!has_ended(n))
 		findings_add(findings, "VM_ENDS",
 			     "see its messages there, try again, or end that process",
 			     "what is left of the last protection of VM %s on the secondary's host, process %d, has not ended in %u s",

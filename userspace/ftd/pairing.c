@@ -16,6 +16,18 @@ void pairing_report(const struct pairing *p, struct json_object *object)
 	json_object_put(object);
 }
 
+void pairing_answer(const struct pairing *p, const struct protect_job *job,
+		    const struct findings *findings, struct json_object *result, int err)
+{
+	object_add_flag(result, "ok", !err);
+	object_add_text(result, "vm", job->vm);
+	if (findings->count) {
+		object_add_text(result, "error", findings->list[0].text);
+		json_object_object_add(result, "refused", findings_save(findings));
+	}
+	pairing_report(p, result);
+}
+
 void pairing_complain(const char *what, const char *whom, const struct findings *findings)
 {
 	const struct finding *f = findings->list;

@@ -51,6 +51,13 @@ struct protect_job {
 /* Tell the daemon something.  @object is put. */
 void pairing_report(const struct pairing *pairing, struct json_object *object);
 
+/*
+ * The answer to the administrator: @result with what was found, and whether all went well.
+ * It is put.
+ */
+void pairing_answer(const struct pairing *pairing, const struct protect_job *job,
+		    const struct findings *findings, struct json_object *result, int err);
+
 /* A line of the log for each finding. */
 void pairing_complain(const char *what, const char *whom, const struct findings *findings);
 

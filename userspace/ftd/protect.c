@@ -236,18 +236,12 @@ static void finish(struct protection *t, int err)
 	pairing_complain("protecting VM", t->job->vm, f);
 	if (!result)
 		return;		/* the daemon says that there was no answer */
-	object_add_flag(result, "ok", !err);
-	object_add_text(result, "vm", t->job->vm);
 	object_add_text(result, "secondary", t->job->host);
 	object_add_flag(result, "verify", t->job->verify);
-	if (f->count) {
-		object_add_text(result, "error", f->list[0].text);
-		json_object_object_add(result, "refused", findings_save(f));
-	}
 	if (!err)
 		info("VM %s %s %s", t->job->vm, t->job->dry_run ? "can be protected by" :
 		     "is protected by", t->job->host);
-	pairing_report(t->p, result);
+	pairing_answer(t->p, t->job, f, result, err);
 }
 
 void pairing_protect(const struct pairing *p, const struct protect_job *job)

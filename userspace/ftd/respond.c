@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "look.h"
 #include "message.h"
 #include "namesake.h"
 #include "object.h"
@@ -94,36 +95,43 @@ static void check(struct response *r, struct json_object *request)
 	namesake_check(&r->vm, r->p->config, r->p->end_ms, findings);
 }
 
-static int start(struct response *r, int fd)
+/* If it cannot be, that is found. */
+static void start(struct response *r, int fd)
 {
 	pid_t pid = secondary_start(r->p->config, &r->vm, fd, r->p->ready_ms,
 				    &r->channel.findings);
 	struct json_object *event;
 
 	if (pid < 0)
-		return -1;
+		return;
 	info("secondary of VM %s for %s: process %d, messages in %s/%s.log", r->vm.name, r->peer,
 	     pid, r->p->config->logs, r->vm.name);
 	event = new_event("secondary_started", r);
 	if (event)
 		object_add_number(event, "pid", pid);
 	pairing_report(r->p, event);
-	return 0;
 }
 
 static int take_request(struct response *r, int fd)
 {
 	struct json_object *request = channel_receive(&r->channel, r->p->pair_ms);
+	const char *what = object_text(request, "request") ?: "";
+	bool looks = !strcmp(what, LOOK_REQUEST);
 
 	if (!request)
 		return -1;
-	check(r, request);
+	if (looks)
+		look_answer(r->p, &r->channel, request);
+	else
+		check(r, request);
 	json_object_put(request);
-	if (r->channel.findings.count || (!r->dry_run && start(r, fd))) {
+	if (!r->channel.findings.count && !looks && !r->dry_run)
+		start(r, fd);
+	if (r->channel.findings.count) {
 		answer(r, "refused");
 		return -1;
 	}
-	return answer(r, r->dry_run ? "fit" : "ready");
+	return looks ? 0 : answer(r, r->dry_run ? "fit" : "ready");
 }
 
 void pairing_respond(const struct pairing *p, int fd, const char *peer)

@@ -292,11 +292,14 @@ void disk_submit(struct disk *disk, uint32_t request, uint32_t generation,
 		begin(r);
 }
 
+bool disk_is_idle(const struct disk *disk)
+{
+	return !__atomic_load_n(&disk->under_way, __ATOMIC_SEQ_CST);
+}
+
 static bool is_idle(void *data)
 {
-	const struct disk *disk = data;
-
-	return !__atomic_load_n(&disk->under_way, __ATOMIC_SEQ_CST);
+	return disk_is_idle(data);
 }
 
 void disk_drain(struct disk *disk)

@@ -168,4 +168,7 @@ void disk_fail(struct disk *disk, uint32_t request, uint32_t generation, int err
  */
 void disk_drain(struct disk *disk);
 
+/* It works on none now.  Any thread. */
+bool disk_is_idle(const struct disk *disk);
+
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include "lockstep.h"
 #include "machine_config.h"
 #include "message.h"
+#include "switchover.h"
 #include "wait.h"
 
 /* The other side may take so long for the snapshot, or a part of it, without a word. */
@@ -23,7 +25,7 @@
 /* Between two attempts to reach the arbiter's storage. */
 #define RETRY_MS	500
 
-static uint64_t now_ns(void)
+uint64_t lockstep_now(void)
 {
 	struct timespec time;
 
@@ -34,6 +36,11 @@ static uint64_t now_ns(void)
 static bool is_undecided(const struct lockstep *l)
 {
 	return __atomic_load_n(&l->verdict, __ATOMIC_SEQ_CST) < 0;
+}
+
+static bool concedes(const struct lockstep *l)
+{
+	return __atomic_load_n(&l->concedes, __ATOMIC_SEQ_CST);
 }
 
 static bool is_noticed(void *data)
@@ -50,8 +57,7 @@ static bool is_answered(void *data)
 	return __atomic_load_n(&l->answered, __ATOMIC_SEQ_CST);
 }
 
-/* What the kernel knows of the other side.  Nothing, if there is none. */
-static struct kvm_ft_link_page look(const struct lockstep *l)
+struct kvm_ft_link_page lockstep_link(const struct lockstep *l)
 {
 	struct kvm_ft_link_page link = { .state = KVM_FT_LINK_NONE };
 
@@ -76,6 +82,8 @@ static void *arbitrate(void *data)
 	bool told = false;
 	int answer;
 
+	if (concedes(l))
+		switchover_wait(l);
 	for (;;) {
 		answer = arbiter_decide(&l->arbiter, l->generation, side);
 		if (answer >= 0 || atomic_load(&l->cancel))
@@ -112,22 +120,33 @@ static void join_arbitration(struct lockstep *l)
 	l->arbitrates = false;
 }
 
+static void close_socket(struct lockstep *l)
+{
+	if (l->socket >= 0)
+		close(l->socket);
+	l->socket = -1;
+}
+
 static void forget_link(struct lockstep *l)
 {
 	if (l->link_watched)
 		loop_forget(l->loop, &l->link);
 	l->link_watched = false;
+	close_socket(l);
 }
 
 static void link_is_lost(struct lockstep *l)
 {
-	struct kvm_ft_link_page link = look(l);
+	struct kvm_ft_link_page link = lockstep_link(l);
 
 	l->lost = link.error ?: ECONNRESET;
-	l->lost_ns = now_ns();
+	l->lost_ns = lockstep_now();
 	l->heard_ns = link.heard_ns;
-	info("the %s is lost (%s)", l->state == LOCKSTEP_PRIMARY ? "secondary" : "primary",
-	     strerror(l->lost));
+	if (concedes(l))
+		info("the guest stands still: it is the secondary's turn");
+	else
+		info("the %s is lost (%s)", l->state == LOCKSTEP_PRIMARY ? "secondary" : "primary",
+		     strerror(l->lost));
 	l->tell(l->owner);
 	/* A secondary has to play all that it has first: it may find that it has diverged. */
 	if (l->state == LOCKSTEP_PRIMARY)
@@ -151,7 +170,7 @@ static void on_link(void *owner)
 {
 	struct lockstep *l = owner;
 	uint64_t committed = kvmft_committed(&l->recording->session);
-	struct kvm_ft_link_page link = look(l);
+	struct kvm_ft_link_page link = lockstep_link(l);
 
 	if (l->state == LOCKSTEP_PRIMARY)
 		hold_release(committed);
@@ -211,7 +230,7 @@ int lockstep_open(struct lockstep *l)
 static bool is_last(const struct lockstep *l)
 {
 	if (l->state == LOCKSTEP_PRIMARY)
-		return look(l).state == KVM_FT_LINK_CLOSED;
+		return lockstep_link(l).state == KVM_FT_LINK_CLOSED;
 	return l->state == LOCKSTEP_NONE || l->state == LOCKSTEP_LIVE;
 }
 
@@ -225,9 +244,7 @@ void lockstep_close(struct lockstep *l)
 			complain("the arbiter keeps a slot for this VM: %s", l->arbiter.problem);
 	}
 	arbiter_close(&l->arbiter);
-	if (l->socket >= 0)
-		close(l->socket);
-	l->socket = -1;
+	close_socket(l);
 	if (l->decided.fd >= 0)
 		close(l->decided.fd);
 }
@@ -250,6 +267,23 @@ static int set_patience(int socket)
 	return 0;
 }
 
+/* An administrator is told who it is. */
+static int find_peer(struct lockstep *l, int socket)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t size = sizeof(address);
+	const void *bytes = &((struct sockaddr_in *)&address)->sin_addr;
+
+	if (getpeername(socket, (struct sockaddr *)&address, &size))
+		return complain("the other host has hung up: %s", strerror(errno));
+	if (address.ss_family == AF_INET6)
+		bytes = &((struct sockaddr_in6 *)&address)->sin6_addr;
+	if (!inet_ntop(address.ss_family, bytes, l->peer, sizeof(l->peer)))
+		return complain("the connection to the other host is no TCP socket: %s",
+				strerror(errno));
+	return 0;
+}
+
 static int open_arbiter(struct lockstep *l)
 {
 	const struct options *o = l->recording->options;
@@ -267,7 +301,7 @@ int lockstep_begin(struct lockstep *l, int socket)
 {
 	uint64_t newest;
 
-	if (set_patience(socket) || open_arbiter(l))
+	if (set_patience(socket) || find_peer(l, socket) || open_arbiter(l))
 		return -1;
 	if (arbiter_newest(&l->arbiter, &newest))
 		return complain("%s", l->arbiter.problem);
@@ -282,6 +316,7 @@ int lockstep_begin(struct lockstep *l, int socket)
 	l->verdict = -1;
 	l->answered = false;
 	l->noticed = false;
+	l->concedes = false;
 	l->lost = 0;
 	l->replayed = false;
 	l->snapshot = (struct snapshot_writer){ .name = "the snapshot", .fd = socket };
@@ -291,9 +326,7 @@ int lockstep_begin(struct lockstep *l, int socket)
 
 void lockstep_forget(struct lockstep *l)
 {
-	if (l->socket >= 0)
-		close(l->socket);
-	l->socket = -1;
+	close_socket(l);
 	l->paired = false;
 	kvmft_close(&l->recording->session);
 }
@@ -357,7 +390,7 @@ static int start_log(struct lockstep *l)
 int lockstep_protect(struct lockstep *l)
 {
 	struct recording *r = l->recording;
-	uint64_t began = now_ns();
+	uint64_t began = lockstep_now();
 
 	r->lockstep = l;
 	if (recording_open_session(r) || pair(l) || recording_save(r, &l->snapshot) ||
@@ -365,7 +398,7 @@ int lockstep_protect(struct lockstep *l)
 		r->lockstep = NULL;
 		return -1;
 	}
-	l->pause_ns = now_ns() - began;
+	l->pause_ns = lockstep_now() - began;
 	inputs_record(&r->session);
 	hold_begin(position, l);
 	return 0;
@@ -375,8 +408,8 @@ int lockstep_watch(struct lockstep *l)
 {
 	struct recording *r = l->recording;
 
-	close(l->socket);
-	l->socket = -1;
+	if (l->state == LOCKSTEP_SECONDARY)
+		close_socket(l);
 	l->link = (struct watch){ .fd = r->session.fd, .ready = on_link, .owner = l };
 	l->link_watched = !loop_watch(l->loop, &l->link);
 	if (!l->link_watched) {
@@ -391,6 +424,9 @@ int lockstep_watch(struct lockstep *l)
 
 int lockstep_unprotect(struct lockstep *l)
 {
+	/* The link was lost, and this side has won, since that was asked for. */
+	if (!l->recording->lockstep)
+		return complain("the guest is not protected any more");
 	l->recording->lockstep = NULL;
 	return vcpu_end_recording(l->recording->vcpu);
 }
@@ -463,7 +499,7 @@ int lockstep_load(struct lockstep *l)
 
 bool lockstep_has_lost(const struct lockstep *l)
 {
-	return look(l).state == KVM_FT_LINK_LOST;
+	return concedes(l) || lockstep_link(l).state == KVM_FT_LINK_LOST;
 }
 
 unsigned long long lockstep_takeover_ms(const struct lockstep *l, uint64_t since)
@@ -487,7 +523,7 @@ static enum lockstep_fate take_over(struct lockstep *l)
 	if (l->go_live(l->owner))
 		return LOCKSTEP_STOPS;
 	l->resent = hold_go_live();
-	l->live_ns = now_ns();
+	l->live_ns = lockstep_now();
 	info("the guest runs here, %llu ms after the primary's last word; %u packets sent again",
 	     lockstep_takeover_ms(l, l->heard_ns), l->resent);
 	pause_tell(&r->vcpu->pause);

@@ -10,6 +10,7 @@
  *
  *   primary:    unprotected -> protecting -> protected -> link lost -> won: unprotected
  *                                                                   -> lost: ends
+ *               (switchover.h: protected -> stands still, cuts the link -> link lost)
  *   secondary:  loading -> replaying -> link lost -> plays the rest -> won: lives
  *                                                                  -> lost: ends
  *
@@ -20,6 +21,7 @@
 #ifndef FTVMM_LOCKSTEP_H
 #define FTVMM_LOCKSTEP_H
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,10 +52,12 @@ enum lockstep_fate {
  * @loop: the main loop
  * @go_live: secondary: the devices' back ends become real; the vCPU's thread.  Returns 0,
  *	or -1 with the reason told
+ * @is_settled: primary: no request of the guest's disks is under way; the vCPU's thread
  * @tell: the main loop: @state, @lost or @replayed has changed
  * @owner: for both
  * @state: what has become of the guest; written by the main loop
- * @socket: the connection, until the kernel has it; -1
+ * @socket: the connection, until the kernel has it, a primary's until the link has ended; -1
+ * @peer: primary: address of the other side
  * @paired: the session's log goes to, or comes from, the other side
  * @link: the session's descriptor: what is committed
  * @link_watched: @link is in the loop
@@ -66,6 +70,8 @@ enum lockstep_fate {
  * @verdict: ARBITER_WON or ARBITER_LOST, -1 while there is none; any thread
  * @noticed: the main loop has noticed that the link is lost; any thread
  * @answered: the verdict was acted upon by the main loop; any thread
+ * @concedes: primary: the guest stands still so that the secondary goes on; any thread
+ * @stopped_ns: since when, ns of CLOCK_MONOTONIC
  * @cancel: ends the wait for the decision
  * @lost: the link was lost; errno, 0 if it was not
  * @lost_ns: when, ns of CLOCK_MONOTONIC
@@ -80,10 +86,12 @@ struct lockstep {
 	struct recording *recording;
 	struct loop *loop;
 	int (*go_live)(void *owner);
+	bool (*is_settled)(void *owner);
 	void (*tell)(void *owner);
 	void *owner;
 	enum lockstep_state state;
 	int socket;
+	char peer[INET6_ADDRSTRLEN];
 	bool paired;
 	struct watch link;
 	bool link_watched;
@@ -96,6 +104,8 @@ struct lockstep {
 	int verdict;
 	bool noticed;
 	bool answered;
+	bool concedes;
+	uint64_t stopped_ns;
 	atomic_bool cancel;
 	int lost;
 	uint64_t lost_ns;
@@ -170,8 +180,14 @@ int lockstep_load(struct lockstep *l);
  */
 enum lockstep_fate lockstep_decide(struct lockstep *l);
 
-/* Is the link to the other side lost?  Any thread, of a side of a pair. */
+/* Is the link to the other side lost, or about to be cut?  Any thread, of a side of a pair. */
 bool lockstep_has_lost(const struct lockstep *l);
+
+/* What the kernel knows of the other side.  Nothing, if there is none.  Any thread. */
+struct kvm_ft_link_page lockstep_link(const struct lockstep *l);
+
+/* Nanoseconds of CLOCK_MONOTONIC. */
+uint64_t lockstep_now(void);
 
 /* Milliseconds to the first live instruction, since @lost_ns or @heard_ns. */
 unsigned long long lockstep_takeover_ms(const struct lockstep *l, uint64_t since);

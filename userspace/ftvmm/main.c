@@ -224,6 +224,17 @@ static int go_live(void *owner)
 	return 0;
 }
 
+static bool is_settled(void *owner)
+{
+	const struct machine *m = owner;
+	unsigned int i;
+
+	for (i = 0; i < m->disks; i++)
+		if (!disk_is_idle(&m->blk[i].disk))
+			return false;
+	return true;
+}
+
 static void lockstep_changed(void *owner)
 {
 	struct machine *m = owner;
@@ -240,6 +251,7 @@ static int open_lockstep(struct machine *m)
 	m->lockstep.recording = &m->recording;
 	m->lockstep.loop = &m->loop;
 	m->lockstep.go_live = go_live;
+	m->lockstep.is_settled = is_settled;
 	m->lockstep.tell = lockstep_changed;
 	m->lockstep.owner = m;
 	return lockstep_open(&m->lockstep);

@@ -8,6 +8,7 @@
 #include "message.h"
 #include "object.h"
 #include "protect_commands.h"
+#include "switchover.h"
 
 #define PROGRESS_MS	500
 
@@ -53,6 +54,13 @@ static void tell_snapshot(struct protect_commands *c, const char *name)
 	control_tell(c->control, event);
 }
 
+static void add_takeover(struct json_object *to, const struct lockstep *l)
+{
+	object_add_number(to, "takeover_ms", lockstep_takeover_ms(l, l->heard_ns));
+	object_add_number(to, "decision_ms", lockstep_takeover_ms(l, l->lost_ns));
+	object_add_number(to, "resent", l->resent);
+}
+
 static void tell_live(struct protect_commands *c)
 {
 	struct json_object *event = new_event(c, "live");
@@ -61,9 +69,7 @@ static void tell_live(struct protect_commands *c)
 	c->was_live = true;
 	if (!event)
 		return;
-	object_add_number(event, "takeover_ms", lockstep_takeover_ms(l, l->heard_ns));
-	object_add_number(event, "decision_ms", lockstep_takeover_ms(l, l->lost_ns));
-	object_add_number(event, "resent", l->resent);
+	add_takeover(event, l);
 	control_tell(c->control, event);
 }
 
@@ -105,7 +111,7 @@ static int unprotect_task(void *data)
 /* NULL if it can be done; otherwise why not. */
 static const char *obstacle(const struct protect_commands *c, bool is_protected)
 {
-	if (c->deferred.ticket || c->starting || c->stopping)
+	if (c->deferred.ticket || c->starting || c->stopping || c->switching)
 		return "the guest is just being protected, or its protection ended";
 	if (pause_is_standing(&c->vcpu->pause))
 		return "the guest is paused: resume it first";
@@ -113,6 +119,8 @@ static const char *obstacle(const struct protect_commands *c, bool is_protected)
 		return "this is a secondary: ask its primary";
 	if (is_protected && c->lockstep->state != LOCKSTEP_PRIMARY)
 		return "the guest is not protected";
+	if (is_protected && c->lockstep->lost)
+		return "the secondary was lost just now";
 	if (!is_protected && c->lockstep->state == LOCKSTEP_PRIMARY)
 		return "the guest is protected already";
 	if (!is_protected && __atomic_load_n(&c->vcpu->recording, __ATOMIC_SEQ_CST))
@@ -151,6 +159,24 @@ static enum control_result end(void *owner, struct control_call *call)
 	return deferred_ask(&c->deferred, call, unprotect_task, c);
 }
 
+static int promote_task(void *data)
+{
+	struct protect_commands *c = data;
+
+	return switchover_stop(c->lockstep);
+}
+
+static enum control_result promote(void *owner, struct control_call *call)
+{
+	struct protect_commands *c = owner;
+	const char *why = obstacle(c, true);
+
+	if (why)
+		return control_refuse(call->reply, NULL, "%s", why);
+	c->switching = true;
+	return deferred_ask(&c->deferred, call, promote_task, c);
+}
+
 /* The other side has the guest; or it could not be done. */
 static void started(struct protect_commands *c)
 {
@@ -172,8 +198,32 @@ static void failed(struct protect_commands *c, const char *error)
 {
 	c->starting = false;
 	c->stopping = false;
+	c->switching = false;
 	set_timer(c, false);
 	deferred_answer(&c->deferred, error);
+}
+
+/* Once the guest was told to stand still and the arbiter has decided, in either order. */
+static void promoted(struct protect_commands *c)
+{
+	struct json_object *reply = deferred_reply(&c->deferred);
+	const struct lockstep *l = c->lockstep;
+
+	if (!deferred_is_done(&c->deferred))
+		return;
+	if (c->deferred.task.result) {
+		failed(c, "the guest was not handed over, and runs on here");
+	} else if (l->state == LOCKSTEP_NONE) {
+		failed(c, "the secondary did not go on: the guest does here, unprotected");
+	} else if (l->state == LOCKSTEP_ENDED) {
+		c->switching = false;
+		if (reply) {
+			object_add_text(reply, "peer", l->peer);
+			object_add_number(reply, "stopped_ms",
+					  (lockstep_now() - l->stopped_ns) / 1000000);
+		}
+		deferred_answer(&c->deferred, NULL);
+	}
 }
 
 void protect_commands_look(struct protect_commands *c)
@@ -182,7 +232,9 @@ void protect_commands_look(struct protect_commands *c)
 		tell_live(c);
 	if (!deferred_is_done(&c->deferred))
 		return;
-	if (c->stopping) {
+	if (c->switching) {
+		promoted(c);
+	} else if (c->stopping) {
 		lockstep_unprotected(c->lockstep);
 		c->stopping = false;
 		deferred_answer(&c->deferred, c->deferred.task.result ?
@@ -211,11 +263,14 @@ void protect_commands_tell(struct protect_commands *c)
 	if (l->state != c->told)
 		tell(c, events[l->state]);
 	else if (l->lost)
-		tell(c, l->state == LOCKSTEP_PRIMARY ? "secondary_lost" : "primary_lost");
+		tell(c, l->concedes ? "handed_over" :
+		     l->state == LOCKSTEP_PRIMARY ? "secondary_lost" : "primary_lost");
 	else if (c->starting && l->state == LOCKSTEP_PRIMARY)
 		started(c);
 	if (c->starting && l->lost)
 		failed(c, "the other host was lost before it replayed");
+	if (c->switching)
+		promoted(c);
 	c->told = l->state;
 }
 
@@ -226,6 +281,10 @@ void protect_commands_status(struct protect_commands *c, struct json_object *rep
 	struct hold_stats held;
 
 	object_add_number(reply, "generation", l->generation);
+	if (l->state == LOCKSTEP_PRIMARY)
+		object_add_text(reply, "peer", l->peer);
+	if (l->state == LOCKSTEP_LIVE && c->was_live)
+		add_takeover(reply, l);
 	if (l->paired)
 		object_add_flag(reply, "verify", l->state == LOCKSTEP_SECONDARY ?
 				l->recording->options->recorded_checking :
@@ -238,7 +297,8 @@ void protect_commands_status(struct protect_commands *c, struct json_object *rep
 	object_add_number(reply, "held_ms", link.held_ns / 1000000);
 	hold_get_stats(&held);
 	object_add_number(reply, "outputs_released", held.released);
-	object_add_number(reply, "output_held_us", held.released ? held.held_us / held.released : 0);
+	object_add_number(reply, "output_held_us",
+			  held.released ? held.held_us / held.released : 0);
 	object_add_number(reply, "output_held_max_us", held.held_max_us);
 }
 
@@ -250,6 +310,8 @@ int protect_commands_open(struct protect_commands *c)
 		  .run = begin },
 		{ .name = "unprotect", .parameters = "",
 		  .help = "end the secondary; the guest runs on", .run = end },
+		{ .name = "promote", .parameters = "",
+		  .help = "the secondary runs the guest on, and this side ends", .run = promote },
 	};
 	int i;
 

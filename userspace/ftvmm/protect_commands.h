@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the control socket can do about protection: protect, unprotect, and its events. */
+/* What the control socket can do about protection: protect, unprotect, promote, and events. */
 #ifndef FTVMM_PROTECT_COMMANDS_H
 #define FTVMM_PROTECT_COMMANDS_H
 
@@ -7,7 +7,7 @@
 #include "deferred.h"
 #include "lockstep.h"
 
-#define PROTECT_COMMANDS	2
+#define PROTECT_COMMANDS	3
 
 /**
  * struct protect_commands - the commands and what they need
@@ -18,6 +18,7 @@
  * @deferred: the call that is carried out
  * @starting: the task is to protect; it is not done, or the other side does not replay yet
  * @stopping: the task is to unprotect
+ * @switching: the task is a planned switch; it is not done, or the arbiter has not decided
  * @progress: a timer, while the guest is on its way to the other side
  * @told: state that was told last
  * @was_live: it was told how the guest went live
@@ -30,6 +31,7 @@ struct protect_commands {
 	struct deferred deferred;
 	bool starting;
 	bool stopping;
+	bool switching;
 	struct watch progress;
 	enum lockstep_state told;
 	bool was_live;

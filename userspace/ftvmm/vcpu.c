@@ -285,6 +285,13 @@ int vcpu_end_recording(struct vcpu *vcpu)
 	return err;
 }
 
+void vcpu_flush(struct vcpu *vcpu)
+{
+	/* It stays set, so that nobody's interrupt is missed: the next run says so again. */
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	recording_run(vcpu->recording);
+}
+
 void vcpu_do(struct vcpu *vcpu, struct vcpu_task *task)
 {
 	task->done = false;

@@ -159,6 +159,9 @@ bool vcpu_did(const struct vcpu_task *task);
  */
 void vcpu_record(struct vcpu *vcpu, struct recording *recording);
 
+/* Record, at a landmark: who waits for the log gets what there is of it.  The vCPU's thread. */
+void vcpu_flush(struct vcpu *vcpu);
+
 /* It is not any more: the recording is completed.  Returns 0, or -1 with the reason told. */
 int vcpu_end_recording(struct vcpu *vcpu);
 

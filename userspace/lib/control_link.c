@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -73,6 +74,19 @@ struct json_object *control_link_next(struct control_link *link, int64_t deadlin
 	json_object_put(object);
 	errno = EPROTO;
 	return NULL;
+}
+
+int control_link_process(const struct control_link *link, pid_t *pid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	int fd;
+
+	if (getsockopt(link->lines.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
+		return -errno;
+	*pid = peer.pid;
+	fd = pidfd_open(peer.pid, 0);
+	return fd < 0 ? -errno : fd;
 }
 
 struct json_object *control_request(const char *command)

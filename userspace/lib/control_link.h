@@ -4,6 +4,7 @@
 #define KVMFT_CONTROL_LINK_H
 
 #include <json-c/json.h>
+#include <sys/types.h>
 
 #include "lines.h"
 
@@ -39,6 +40,16 @@ int control_link_send(struct control_link *link, struct json_object *request, in
  * no object.
  */
 struct json_object *control_link_next(struct control_link *link, int64_t deadline);
+
+/**
+ * control_link_process() - who listens at the socket?
+ * @link: the connection
+ * @pid: becomes its process
+ *
+ * Return: a descriptor of that (pidfd_open()), to be closed; or a negative errno, ESRCH if it
+ * has ended.  It is the right one if an answer to a later request comes.
+ */
+int control_link_process(const struct control_link *link, pid_t *pid);
 
 /* A request of one command without parameters.  NULL: no memory. */
 struct json_object *control_request(const char *command);

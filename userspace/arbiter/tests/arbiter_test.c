@@ -115,6 +115,24 @@ static void supersedes(void)
 	EXPECT(arbiter_decide(&a, 2, ARBITER_PRIMARY) == ARBITER_LOST);
 }
 
+/* Who sees that the other side has accepted has lost; a promise says nothing yet. */
+static void sees_who_has_accepted(void)
+{
+	EXPECT(arbiter_has_accepted(&a, 5, ARBITER_SECONDARY) == -ENOENT);
+	EXPECT(!arbiter_begin(&a, 5));
+	EXPECT(arbiter_has_accepted(&a, 5, 2) == -EINVAL);
+	EXPECT(arbiter_has_accepted(&a, 4, ARBITER_SECONDARY) == -ESTALE);
+	EXPECT(arbiter_has_accepted(&a, 6, ARBITER_SECONDARY) == -ESTALE);
+	EXPECT(arbiter_has_accepted(&a, 5, ARBITER_SECONDARY) == 0);
+	forge(record_block(a.slot, ARBITER_SECONDARY), vm, 5, 3, 0, 0);
+	EXPECT(arbiter_has_accepted(&a, 5, ARBITER_SECONDARY) == 0);
+	forge(record_block(a.slot, ARBITER_SECONDARY), vm, 5, 3, 3, ARBITER_SECONDARY);
+	EXPECT(arbiter_has_accepted(&a, 5, ARBITER_SECONDARY) == 1);
+	EXPECT(arbiter_has_accepted(&a, 5, ARBITER_PRIMARY) == 0);
+	EXPECT(arbiter_decide(&a, 5, ARBITER_PRIMARY) == ARBITER_LOST);
+	EXPECT(arbiter_decide(&b, 5, ARBITER_SECONDARY) == ARBITER_WON);
+}
+
 static void refuses_bad_calls(void)
 {
 	const uint8_t nobody[ARBITER_ID] = { 0 };
@@ -357,7 +375,7 @@ static void does_not_format_over_data(void)
 
 static const struct test tests[] = {
 	TEST(decides_once),
-	TEST(supersedes),
+	TEST(supersedes), TEST(sees_who_has_accepted),
 	TEST(refuses_bad_calls),
 	TEST(refuses_what_was_not_formatted),
 	TEST(gives_no_answer_from_damage),

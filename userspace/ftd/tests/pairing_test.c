@@ -263,20 +263,15 @@ static void tear_down(void)
 static int events;
 static char event[256];
 
-static struct json_object *ask_protect(const char *name, const char *host, bool dry_run)
+static struct json_object *ask_first(struct json_object *request)
 {
 	static struct control_link link;
-	struct json_object *request = control_request("protect"), *reply;
+	struct json_object *reply;
 
 	if (control_link_open(&link, daemons[0].config.socket) ||
 	    control_link_send(&link, control_request("events"), -1))
 		abort();
 	json_object_put(control_link_next(&link, deadline_in(TIME_MS)));
-	object_add_text(request, "vm", name);
-	object_add_text(request, "host", host);
-	if (verify)
-		object_add_flag(request, "verify", true);
-	object_add_flag(request, "dry_run", dry_run);
 	EXPECT(!control_link_send(&link, request, -1));
 	events = 0;
 	while ((reply = control_link_next(&link, deadline_in(TIME_MS))) &&
@@ -287,6 +282,25 @@ static struct json_object *ask_protect(const char *name, const char *host, bool 
 	}
 	control_link_close(&link);
 	return reply;
+}
+
+static struct json_object *new_request(const char *command, const char *name, const char *host)
+{
+	struct json_object *request = control_request(command);
+
+	object_add_text(request, "vm", name);
+	object_add_text(request, "host", host);
+	return request;
+}
+
+static struct json_object *ask_protect(const char *name, const char *host, bool dry_run)
+{
+	struct json_object *request = new_request("protect", name, host);
+
+	if (verify)
+		object_add_flag(request, "verify", true);
+	object_add_flag(request, "dry_run", dry_run);
+	return ask_first(request);
 }
 
 /* Is a protection refused for these reasons, separated by spaces, and with a text each? */
@@ -489,7 +503,6 @@ static const char *refused_with(const char *role, const char *its_behave)
 		 object_text(json_object_array_get_idx(object_list(reply, "refused"), 0), "name"));
 	json_object_put(reply);
 	quit(path_of("b.vm/guest.sock"));	/* this one, or its successor */
-	kill(left, SIGKILL);
 	waitpid(left, NULL, 0);
 	return names;
 }
@@ -627,6 +640,40 @@ static void bears_strangers(void)
 	EXPECT(fits());
 }
 
+/* What is said of a VM on the second host: its role, or the name of a reason. */
+static const char *look(const char *name, const char *host)
+{
+	struct json_object *reply = ask_first(new_request("look", name, host));
+	struct json_object *status = object_object(reply, "status");
+	struct json_object *refused = object_list(reply, "refused");
+	static char said[64];
+
+	EXPECT(object_flag(reply, "ok") == !!status);
+	snprintf(said, sizeof(said), "%s", object_text(status, "role") ?:
+		 object_text(refused ? json_object_array_get_idx(refused, 0) : NULL, "name") ?: "");
+	json_object_put(reply);
+	return said;
+}
+
+static void looks_at_vms_of_the_other_host(void)
+{
+	pid_t other;
+
+	start_daemons(secret);
+	EXPECT(!strcmp(look("guest", "b"), "NO_VM"));
+	other = start_stub("secondary", path_of("b.vm/guest.sock"), "well");
+	EXPECT(!strcmp(look("guest", "b"), "secondary"));
+	EXPECT(!strcmp(look("../b.vm/guest", "b"), "REQUEST"));
+	EXPECT(!strcmp(look("guest", "host-c"), "CONNECT"));
+	quit(path_of("b.vm/guest.sock"));
+	waitpid(other, NULL, 0);
+	EXPECT(!strcmp(look("guest", "b"), "NO_VM"));
+	stop_daemon(1, SIGTERM);
+	write_config(1, "another secret, which is as long as it has to be\n");
+	start_daemon(1);
+	EXPECT(!strcmp(look("guest", "b"), "SECRET"));
+}
+
 static void tells_what_it_knows(void)
 {
 	struct json_object *reply, *list;
@@ -657,7 +704,8 @@ int main(int argc, char **argv)
 		TEST(knows_what_is_left), TEST(knows_its_own_vms_only),
 		TEST(refuses_another_secret), TEST(says_why_a_secondary_has_ended),
 		TEST(does_not_wait_for_ever), TEST(is_not_needed_afterwards),
-		TEST(bears_strangers), TEST(tells_what_it_knows),
+		TEST(bears_strangers), TEST(looks_at_vms_of_the_other_host),
+		TEST(tells_what_it_knows),
 	};
 	int status;
 

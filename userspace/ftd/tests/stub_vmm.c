@@ -139,8 +139,8 @@ static int serve(struct stub *stub, const char *socket)
 	struct control_command commands[] = {
 		{ .name = "status", .parameters = "", .run = status, .owner = stub, .help = "" },
 		{ .name = "quit", .parameters = "", .run = quit, .owner = stub, .help = "" },
-		{ .name = "protect", .parameters = "generation verify", .run = protect, .owner = stub,
-		  .help = "" },
+		{ .name = "protect", .parameters = "generation verify", .run = protect,
+		  .owner = stub, .help = "" },
 	};
 	int i, err = loop_open(&stub->loop) || control_open(&stub->control, &stub->loop, socket);
 
