@@ -71,6 +71,10 @@ class Clients:
         """The one of that name."""
         return next(client for client in self.clients if client.name == name)
 
+    def all_wait(self):
+        """Have all of them been waiting for a while?"""
+        return all(report["waiting_ms"] > 2000 for report in self.reports().values())
+
     def harm(self):
         """All that was lost or wrong so far."""
         return {name: sum(client.report[name] for client in self.clients if client.report)

@@ -197,6 +197,10 @@ class Cluster:
         return self.run(host, f"tail -n +1 {CONSOLE} {MESSAGES} {SECONDARY} {EVENTS} {FTD_LOG} "
                               "2>/dev/null || :")
 
+    def said(self, host):
+        """What the ftvmm of a host has said since the scenario began."""
+        return self.run(host, f"cat {MESSAGES} {SECONDARY} 2>/dev/null || :")
+
     def divergences(self, host):
         """How often a secondary of this host has said that it had diverged."""
         said = self.run(host, f"cat {SECONDARY} 2>/dev/null || :")

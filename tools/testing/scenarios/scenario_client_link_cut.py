@@ -9,8 +9,7 @@ def run(scene):
     scene.protect()
     scene.moment()
     scene.lab.link(scene.primary, "client", "cut")
-    wait_until("all clients wait", lambda: all(
-        report["waiting_ms"] > 2000 for report in scene.clients.reports().values()))
+    wait_until("all clients wait", scene.clients.all_wait)
     scene.cluster.check_protected(scene.primary)
     scene.lab.link(scene.primary, "client", "up")
     scene.expect_protected()
