@@ -14,6 +14,7 @@ enum {
 	OPTION_VERIFY = 2,
 	OPTION_DRY_RUN = 4,
 	OPTION_YES = 8,
+	OPTION_INTERVAL = 16,
 };
 
 /**
@@ -22,6 +23,7 @@ enum {
  * @argument: of the command; NULL if it has none
  * @secondary: the other host, or NULL
  * @options: OPTION_* that were given
+ * @interval: seconds between samples; 0 for one sample
  * @json: print JSON
  */
 struct arguments {
@@ -29,6 +31,7 @@ struct arguments {
 	const char *argument;
 	const char *secondary;
 	unsigned int options;
+	unsigned int interval;
 	bool json;
 };
 
@@ -71,6 +74,8 @@ int host_check(const struct arguments *a);
 int host_list(const struct arguments *a);
 
 /* vm.c */
+/* Calls @each for each VM of this host that has, or has left, a control socket; by name. */
+void vm_each(const struct arguments *a, void (*each)(void *data, const char *name), void *data);
 int vm_list(const struct arguments *a);
 int vm_status(const struct arguments *a);
 int vm_protect(const struct arguments *a);
@@ -79,6 +84,9 @@ int vm_unprotect(const struct arguments *a);
 /* failover.c */
 int vm_promote(const struct arguments *a);
 int vm_test_failover(const struct arguments *a);
+
+/* stats.c */
+int stats_show(const struct arguments *a);
 
 /* events.c */
 int events_show(const struct arguments *a);

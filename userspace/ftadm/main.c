@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ftadm, the administrator's command of kvm-ft. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,6 +52,10 @@ static const struct command commands[] = {
 	  "As if the process had crashed: ftvmm is killed without a word. It tells how long the\n"
 	  "takeover took. Asks first, unless told --yes.",
 	  OPTION_DRY_RUN | OPTION_YES, vm_test_failover },
+	{ "stats", "", NULL, "say how much VMs log and how far their secondaries are",
+	  "Of all VMs of this host. With --interval SECONDS again and again, with rates; as JSON\n"
+	  "an array each time, on a line of its own.",
+	  OPTION_INTERVAL, stats_show },
 	{ "events", "", NULL, "print what happens to VMs and ftd, as JSON lines",
 	  "Until it is interrupted. VMs that are started later are included.",
 	  0, events_show },
@@ -112,6 +118,7 @@ static void print_help(void)
 	     "      --verify           of vm protect: compare registers and RAM all the time\n"
 	     "  -n, --dry-run          only say whether it can be done\n"
 	     "  -y, --yes              of vm test-failover: do not ask\n"
+	     "  -i, --interval SECONDS of stats: again and again, 1 to 86400\n"
 	     "  -c, --config FILE      settings of ftd (" CONFIG_FILE ")\n"
 	     "  -h, --help             this text, or behind OBJECT VERB more about that\n"
 	     "  -V, --version\n"
@@ -124,7 +131,7 @@ static void print_help(void)
 static void print_usage(FILE *to, const struct command *c)
 {
 	static const char *const texts[] = { " --secondary HOST", " [--verify]", " [--dry-run]",
-					     " [--yes]" };
+					     " [--yes]", " [--interval SECONDS]" };
 	unsigned int i;
 
 	fprintf(to, "usage: ftadm [-j] %s%s%s%s%s", c->object, *c->verb ? " " : "", c->verb,
@@ -160,6 +167,19 @@ static bool fits(const struct command *c, int count, const struct arguments *a)
 	if ((c->options & OPTION_SECONDARY) != (a->options & OPTION_SECONDARY))
 		return false;
 	return !(a->options & ~c->options);
+}
+
+static int read_interval(unsigned int *seconds, const char *text)
+{
+	unsigned long number;
+	char *end;
+
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || !number || number > 86400)
+		return complain("--interval is 1 to 86400 seconds, not '%s'", text);
+	*seconds = number;
+	return 0;
 }
 
 /* ftd's settings; a host without them has what is the default. */
@@ -212,6 +232,7 @@ int main(int argc, char **argv)
 		{ "verify", no_argument, NULL, OPT_VERIFY },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "yes", no_argument, NULL, 'y' },
+		{ "interval", required_argument, NULL, 'i' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -222,7 +243,7 @@ int main(int argc, char **argv)
 	bool help = false;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "js:nyc:hV", table, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "js:nyi:c:hV", table, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			a.json = true;
@@ -239,6 +260,11 @@ int main(int argc, char **argv)
 			break;
 		case 'y':
 			a.options |= OPTION_YES;
+			break;
+		case 'i':
+			a.options |= OPTION_INTERVAL;
+			if (read_interval(&a.interval, optarg))
+				return EXIT_USAGE;
 			break;
 		case 'c':
 			config = optarg;

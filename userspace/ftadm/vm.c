@@ -52,30 +52,52 @@ static struct json_object *status_of(const struct config *config, const char *na
 	return none;
 }
 
-int vm_list(const struct arguments *a)
+void vm_each(const struct arguments *a, void (*each)(void *data, const char *name), void *data)
 {
-	struct json_object *all = json_object_new_array();
 	struct dirent **entries = NULL;
 	int i, count = scandir(a->config.sockets, &entries, is_socket, alphasort);
+
+	for (i = 0; i < count; i++) {
+		char *name = entries[i]->d_name;
+
+		name[strlen(name) - strlen(".sock")] = '\0';
+		each(data, name);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+/**
+ * struct listing - the VMs of this host
+ * @a: the command line
+ * @all: their status
+ */
+struct listing {
+	const struct arguments *a;
+	struct json_object *all;
+};
+
+static void list_one(void *data, const char *name)
+{
+	struct listing *l = data;
+	struct json_object *status = status_of(&l->a->config, name);
+
+	if (!l->a->json)
+		print_row(name, status);
+	json_object_array_add(l->all, status);
+}
+
+int vm_list(const struct arguments *a)
+{
+	struct listing l = { .a = a, .all = json_object_new_array() };
 
 	if (!a->json)
 		printf("%-20s %-12s %-8s %10s %10s %8s\n", "NAME", "ROLE", "STATE", "MEMORY",
 		       "GENERATION", "LAG");
-	for (i = 0; i < count; i++) {
-		char *name = entries[i]->d_name;
-		struct json_object *status;
-
-		name[strlen(name) - strlen(".sock")] = '\0';
-		status = status_of(&a->config, name);
-		if (!a->json)
-			print_row(name, status);
-		json_object_array_add(all, status);
-		free(entries[i]);
-	}
-	free(entries);
+	vm_each(a, list_one, &l);
 	if (a->json)
-		return print_object(all);
-	json_object_put(all);
+		return print_object(l.all);
+	json_object_put(l.all);
 	return 0;
 }
 

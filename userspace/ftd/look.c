@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -7,7 +8,7 @@
 #include "object.h"
 #include "tcp.h"
 
-/* What the VM says; NULL if there is none that says anything. */
+/* What the VM says; NULL and errno. */
 static struct json_object *status_of(const struct pairing *p, const char *vm)
 {
 	char socket[VM_PATH];
@@ -25,10 +26,16 @@ int look_answer(const struct pairing *p, struct channel *channel, struct json_ob
 		return findings_add(&channel->findings, "REQUEST",
 				    "use the same version of kvm-ft on both hosts",
 				    "the name of a VM is not one");
-	answer = json_object_new_object();
-	if (!answer)
-		return findings_add(&channel->findings, "NO_MEMORY", "free some", "no memory");
 	status = status_of(p, vm);
+	if (!status && errno != ENOENT && errno != ECONNREFUSED)
+		return findings_add(&channel->findings, "VMM", "see its messages there",
+				    "VM %s of the other host does not answer: %s", vm,
+				    strerror(errno));
+	answer = json_object_new_object();
+	if (!answer) {
+		json_object_put(status);
+		return findings_add(&channel->findings, "NO_MEMORY", "free some", "no memory");
+	}
 	object_add_text(answer, "answer", status ? "status" : "none");
 	if (status)
 		json_object_object_add(answer, "status", status);

@@ -278,6 +278,7 @@ void protect_commands_status(struct protect_commands *c, struct json_object *rep
 {
 	const struct lockstep *l = c->lockstep;
 	struct kvm_ft_link_page link;
+	struct kvm_ft_status session;
 	struct hold_stats held;
 
 	object_add_number(reply, "generation", l->generation);
@@ -289,9 +290,13 @@ void protect_commands_status(struct protect_commands *c, struct json_object *rep
 		object_add_flag(reply, "verify", l->state == LOCKSTEP_SECONDARY ?
 				l->recording->options->recorded_checking :
 				l->recording->verify);
-	if (!l->paired || kvmft_link(&l->recording->session, &link))
+	if (!l->paired || kvmft_link(&l->recording->session, &link) ||
+	    kvmft_status(&l->recording->session, &session))
 		return;
-	object_add_number(reply, "log_bytes", link.committed);
+	object_add_number(reply, "log_bytes", l->state == LOCKSTEP_SECONDARY ? link.committed :
+			  session.bytes);
+	object_add_number(reply, "entries", session.entries);
+	object_add_number(reply, "committed_bytes", link.committed);
 	object_add_number(reply, "replayed_bytes", link.replayed);
 	object_add_number(reply, "lag_ms", link.lag_ns / 1000000);
 	object_add_number(reply, "held_ms", link.held_ns / 1000000);

@@ -36,6 +36,7 @@ static struct vm vm;			/* of the first host */
 static pid_t vmm;
 static const char *behave;		/* of the second host's VMM */
 static uint16_t port;
+static unsigned int patience_ms;	/* with VMMs that start or end */
 static bool verify;			/* is asked for */
 static bool verify_all;			/* by the hosts' settings */
 
@@ -141,8 +142,8 @@ static void start_daemon(int i)
 		abort();
 	}
 	d->pairing = (struct pairing){ .describe = i ? describe_b : describe_a,
-				       .pair_ms = PAIR_MS, .ready_ms = PAIR_MS,
-				       .end_ms = PAIR_MS };
+				       .pair_ms = PAIR_MS, .ready_ms = patience_ms,
+				       .end_ms = patience_ms };
 	pids[i] = fork();
 	if (!pids[i]) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -232,6 +233,7 @@ static void set_up(void)
 	vm.disk[0].shared = true;
 	set(vm.net[0].tap, "lo");
 	behave = "well";
+	patience_ms = TIME_MS;
 	verify = false;
 	verify_all = false;
 	vmm = 0;
@@ -515,6 +517,13 @@ static void waits_for_what_is_left(void)
 	EXPECT(!strcmp(refused_with("secondary", "leave"), ""));
 	EXPECT(!strcmp(refused_with("ended", "leave"), ""));
 	EXPECT(!strcmp(refused_with("primary", "vanish"), ""));
+}
+
+static void does_not_wait_for_ever_for_it(void)
+{
+	patience_ms = PAIR_MS;
+	start_daemons(secret);
+	start_vm("well");
 	EXPECT(!strcmp(refused_with("secondary", "well"), "VM_ENDS"));
 }
 
@@ -577,6 +586,7 @@ static void says_why_a_secondary_has_ended(void)
 static void does_not_wait_for_ever(void)
 {
 	behave = "hang";
+	patience_ms = PAIR_MS;
 	start_daemons(secret);
 	start_vm("well");
 	EXPECT(refused_for("guest", "b", false, "SECONDARY_SLOW"));
@@ -668,6 +678,9 @@ static void looks_at_vms_of_the_other_host(void)
 	quit(path_of("b.vm/guest.sock"));
 	waitpid(other, NULL, 0);
 	EXPECT(!strcmp(look("guest", "b"), "NO_VM"));
+	other = start_stub("secondary", path_of("b.vm/guest.sock"), "vanish");
+	EXPECT(!strcmp(look("guest", "b"), "VMM"));
+	waitpid(other, NULL, 0);
 	stop_daemon(1, SIGTERM);
 	write_config(1, "another secret, which is as long as it has to be\n");
 	start_daemon(1);
@@ -701,6 +714,7 @@ int main(int argc, char **argv)
 		TEST(only_looks_if_told_so),
 		TEST(names_what_differs), TEST(names_all_that_is_in_the_way),
 		TEST(refuses_a_name_that_is_taken), TEST(waits_for_what_is_left),
+		TEST(does_not_wait_for_ever_for_it),
 		TEST(knows_what_is_left), TEST(knows_its_own_vms_only),
 		TEST(refuses_another_secret), TEST(says_why_a_secondary_has_ended),
 		TEST(does_not_wait_for_ever), TEST(is_not_needed_afterwards),

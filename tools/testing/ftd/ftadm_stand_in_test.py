@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tests of "ftadm vm promote|test-failover" with stand-ins for ftd and the VMM."""
+"""Tests of "ftadm vm promote|test-failover" and "stats", with stand-ins for ftd and the VMM."""
 
 import json
 import pathlib
@@ -50,7 +50,7 @@ class Client(socketserver.StreamRequestHandler):
             self.wfile.write(reply.encode() + b"\n")
 
 
-class FailoverTest(unittest.TestCase):
+class StandInTest(unittest.TestCase):
     """Each test has a folder for sockets and settings."""
 
     @classmethod
@@ -78,6 +78,15 @@ class FailoverTest(unittest.TestCase):
                               check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=SECONDS)
         return done.returncode, done.stdout, done.stderr
+
+    def remove_sockets(self):
+        """The next servers have the same names."""
+        for path in self.folder.glob("*.sock"):
+            path.unlink()
+
+
+class FailoverTest(StandInTest):
+    """The VM is to run where its secondary is."""
 
     def test_promote(self):
         """The figures are those of both sides."""
@@ -126,11 +135,6 @@ class FailoverTest(unittest.TestCase):
                 self.assertEqual(vm.requests, 2 * [{"command": "status"}])
                 self.remove_sockets()
 
-    def remove_sockets(self):
-        """The next servers have the same names."""
-        for path in self.folder.glob("*.sock"):
-            path.unlink()
-
     def test_dry_run(self):
         """Says what would be done."""
         vm = self.serve("guest.sock", status=[PRIMARY])
@@ -165,6 +169,69 @@ class FailoverTest(unittest.TestCase):
         self.assertEqual((status, json.loads(output)),
                          (0, {"ok": True, "vm": "guest", "peer": "192.0.2.2", **FIGURES}))
         self.assertEqual(vm.wait(SECONDS), -signal.SIGKILL)
+
+
+class StatsTest(StandInTest):
+    """What is told of VMs, and what it is compared with."""
+
+    def status(self, log, **changes):
+        """Of a primary whose log has come so far."""
+        return {"ok": True, "role": "primary", "generation": 1, "log_bytes": log, "entries": 7,
+                "committed_bytes": 500, "replayed_bytes": 400, "lag_ms": 12, "held_ms": 0,
+                "outputs_released": 2, "output_held_us": 900, **changes}
+
+    def samples(self, count, *statuses):
+        """The first samples of each second."""
+        self.serve("guest.sock", status=list(statuses))
+        with subprocess.Popen([FTADM, "-c", self.folder / "ftd.conf", "-j", "stats", "-i", "1"],
+                              stdout=subprocess.PIPE, text=True) as stats:
+            rows = [json.loads(stats.stdout.readline()) for _ in range(count)]
+            stats.terminate()
+        return [row[0] for row in rows]
+
+    def test_once(self):
+        """A table, or JSON; a VM without protection has little to tell."""
+        self.serve("guest.sock", status=[self.status(600)])
+        self.serve("plain.sock", status=[{"ok": True, "role": "unprotected"}])
+        self.serve("odd.sock", status=[{"ok": True, "role": 1, "log_bytes": "x", "lag_ms": -1}])
+        self.serve("bad.sock", status=[{"ok": False}])
+        self.serve("other name.sock", status=[self.status(1)])
+        status, output, _ = self.ftadm("stats")
+        self.assertEqual(status, 0)
+        lines = [line.split() for line in output.splitlines()]
+        self.assertEqual(lines[1:], [
+            "guest primary 600 500 400 7 12 0 - -".split(),
+            "odd - - - - - - - -".split(), "plain unprotected - - - - - - - -".split()])
+        status, output, _ = self.ftadm("-j", "stats")
+        rows = json.loads(output)
+        self.assertEqual([row["name"] for row in rows], ["guest", "odd", "plain"])
+        self.assertEqual((rows[0]["lag_ms"], rows[0]["output_held_us"]), (12, 900))
+
+    def test_rates(self):
+        """Per second since the last sample; none at first."""
+        first, second = self.samples(2, self.status(1000), self.status(4000, entries=70))
+        self.assertNotIn("log_bytes_per_s", first)
+        self.assertEqual(second["log_bytes"], 4000)
+        # The pause is a second at least; how long it was is not known here.
+        self.assertTrue(100 < second["log_bytes_per_s"] <= 3000)
+        self.assertAlmostEqual(second["log_bytes_per_s"] / second["entries_per_s"], 3000 / 63)
+        self.assertEqual(second["outputs_released_per_s"], 0)
+
+    def test_no_rates(self):
+        """Of another protection, or of what has shrunk."""
+        _, second, third = self.samples(3, self.status(1000), self.status(4000, generation=2),
+                                        self.status(3000, generation=2))
+        self.assertNotIn("log_bytes_per_s", second)
+        self.assertNotIn("log_bytes_per_s", third)
+        self.assertEqual(third["entries_per_s"], 0)
+
+    def test_interval(self):
+        """Is a number of seconds."""
+        for wrong in ("0", "-1", "x", "1x", "86401", "99999999999999999999"):
+            status, _, messages = self.ftadm("stats", "-i", wrong)
+            self.assertEqual(status, 2)
+            self.assertIn("--interval is 1 to 86400 seconds", messages)
+        self.assertEqual(self.ftadm("vm", "list", "-i", "1")[0], 2)
 
 
 if __name__ == "__main__":
