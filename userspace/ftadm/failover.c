@@ -68,6 +68,15 @@ static bool has_role(const struct failover *f, struct json_object *reply, const 
 	       generation == f->generation;
 }
 
+/* Who has won is about to run it, and has no figures yet. */
+static bool is_live(const struct failover *f, struct json_object *reply)
+{
+	uint64_t figure;
+
+	return has_role(f, reply, "unprotected") &&
+	       object_number(object_object(reply, "status"), "takeover_ms", &figure);
+}
+
 /* There is a secondary, and what becomes of it can be seen.  Returns the exit status. */
 static int check_secondary(const struct failover *f)
 {
@@ -152,7 +161,7 @@ static int watch(const struct failover *f, struct json_object *result)
 	for (;;) {
 		json_object_put(reply);
 		reply = look(f);
-		if (has_role(f, reply, "unprotected"))
+		if (is_live(f, reply))
 			return report(f, reply, result);
 		if (!deadline_left(deadline))
 			break;

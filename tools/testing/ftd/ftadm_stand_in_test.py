@@ -18,6 +18,7 @@ PRIMARY = {"name": "guest", "role": "primary", "generation": 3, "peer": "192.0.2
            "replayed_bytes": 100, "ok": True}
 FIGURES = {"takeover_ms": 70, "decision_ms": 20, "resent": 5}
 SECONDARY = {"ok": True, "status": {"role": "secondary", "generation": 3}}
+WON = {"ok": True, "status": {"role": "unprotected", "generation": 3}}
 LIVE = {"ok": True, "status": {"role": "unprotected", "generation": 3, **FIGURES}}
 NOBODY = {"ok": False, "refused": [{"name": "NO_VM", "text": "no VM", "remedy": "find it"}]}
 
@@ -92,12 +93,12 @@ class FailoverTest(StandInTest):
         """The figures are those of both sides."""
         done = {"ok": True, "peer": "192.0.2.2", "stopped_ms": 40}
         vm = self.serve("guest.sock", status=[PRIMARY], promote=[done])
-        ftd = self.serve("ftd.sock", look=[SECONDARY, NOBODY, SECONDARY, LIVE])
+        ftd = self.serve("ftd.sock", look=[SECONDARY, NOBODY, SECONDARY, WON, LIVE])
         status, output, _ = self.ftadm("-j", "vm", "promote", "guest")
         self.assertEqual((status, json.loads(output)), (0, {**done, **FIGURES, "vm": "guest"}))
         self.assertEqual(vm.requests, [{"command": "status"}, {"command": "promote"}])
         self.assertEqual(ftd.requests,
-                         4 * [{"command": "look", "vm": "guest", "host": "192.0.2.2"}])
+                         5 * [{"command": "look", "vm": "guest", "host": "192.0.2.2"}])
         ftd.answers["look"] = [SECONDARY, LIVE]
         status, output, _ = self.ftadm("vm", "promote", "guest")
         self.assertEqual(status, 0)
