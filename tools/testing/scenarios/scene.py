@@ -121,7 +121,7 @@ class Scene:
     def lag(self):
         """Bytes of the log that the secondary has received and not replayed."""
         status = self.cluster.check_protected(self.primary)
-        return status["log_bytes"] - status["replayed_bytes"]
+        return status["committed_bytes"] - status["replayed_bytes"]
 
     def make_diverge(self):
         """The secondary counts wrong from now on, so that its guest has to diverge."""
