@@ -398,6 +398,8 @@ static int tcp_open(struct kvm_ft_end *end, bool write)
 	t->sock->sk->sk_rcvtimeo = msecs_to_jiffies(timeout_ms());
 	t->sock->sk->sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;
 	release_sock(t->sock->sk);
+	/* It would also end a link whose other end has no room for a while, but is there. */
+	tcp_sock_set_user_timeout(t->sock->sk, 0);
 	t->receiver = start(receiver, t, "receive");
 	t->sender = start(sender, t, "send");
 	if (t->receiver && t->sender)

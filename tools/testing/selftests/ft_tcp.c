@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -325,6 +326,21 @@ static void start_with_bad_peer(struct side *record)
 
 	if (ioctl(record->session, KVM_FT_START, &start) && errno != EPIPE)
 		err(1, "KVM_FT_START");
+}
+
+/* One that user space has set would end a link whose other end has no room for long. */
+TEST_F(tcp, user_timeout_is_lifted)
+{
+	int same = dup(self->fds[0]), ms = 1234;
+	socklen_t size = sizeof(ms);
+
+	ASSERT_EQ(0, setsockopt(same, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, size));
+	set_log(self->record.session, self->fds[0]);
+	start_with_bad_peer(&self->record);
+	ASSERT_EQ(0, getsockopt(same, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &size));
+	EXPECT_EQ(0, ms);
+	close(same);
+	close(self->fds[1]);
 }
 
 TEST_F(tcp, garbage_ends_the_link)
