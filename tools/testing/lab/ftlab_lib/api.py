@@ -299,7 +299,14 @@ class Lab:
 
     def client_popen(self, argv, **options):
         """subprocess.Popen in the client's namespace; no host rests while it runs."""
-        path = self.status()["client"]["netns"]
+        return self._popen_in(self.status()["client"]["netns"], argv, **options)
+
+    def switch_popen(self, argv, **options):
+        """Likewise where the networks are made: HOST-NIC is the switch's port of a host's NIC."""
+        pid = next(host["pid"] for host in self.status()["hosts"] if host["pid"])
+        return self._popen_in(f"/proc/{pid}/ns/net", argv, **options)
+
+    def _popen_in(self, path, argv, **options):
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             with self.attend() as attention:
