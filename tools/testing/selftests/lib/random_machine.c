@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is around a random program: handlers, memory, registers. */
 #include "apic.h"
+#include "environment.h"
 #include "random.h"
 #include "random_program.h"
 #include "replay.h"
@@ -92,14 +93,15 @@ GUEST_CODE(random_start_deadline,
 
 GUEST_CODE(random_end, "cli; out %al, $0x10\n");
 
-/* The timer's modes. */
-static const struct {
+/* The timer's modes; the divider of its ticks does not divide the TSC. */
+static const struct timer {
 	struct guest_code start;
 	struct guest_code handler;
+	int counts_tsc;
 } timers[] = {
-	{ guest_code_of(random_start_periodic), guest_code_of(random_periodic) },
-	{ guest_code_of(random_start_oneshot), guest_code_of(random_oneshot) },
-	{ guest_code_of(random_start_deadline), guest_code_of(random_deadline) },
+	{ guest_code_of(random_start_periodic), guest_code_of(random_periodic), 0 },
+	{ guest_code_of(random_start_oneshot), guest_code_of(random_oneshot), 0 },
+	{ guest_code_of(random_start_deadline), guest_code_of(random_deadline), 1 },
 };
 
 static void handle(struct guest *g, int vector, struct guest_code code)
@@ -127,7 +129,14 @@ static void write64(struct guest *g, uint64_t gpa, uint64_t value)
 	guest_load(g, gpa, &value, sizeof(value));
 }
 
-static void set_memory(struct guest *g, uint64_t *random)
+static uint64_t timer_ticks(const struct timer *timer, uint64_t *random)
+{
+	uint64_t ticks = random_between(random, 30000, 150000);
+
+	return timer->counts_tsc ? ticks * environment_slower() : ticks;
+}
+
+static void set_memory(struct guest *g, const struct timer *timer, uint64_t *random)
 {
 	uint64_t gpa;
 
@@ -135,7 +144,7 @@ static void set_memory(struct guest *g, uint64_t *random)
 		write64(g, gpa, random_next(random));
 	write64(g, GUEST_PAGE_TABLES + 0x1000 + 8 * WINDOW_SLOT, WINDOW_PD | 3);
 	write64(g, WINDOW_PD, RANDOM_PROGRAM_WINDOW_PT | 3);
-	write64(g, TIMER_TICKS, random_between(random, 30000, 150000));
+	write64(g, TIMER_TICKS, timer_ticks(timer, random));
 }
 
 static void set_registers(struct guest *g, uint64_t *random)
@@ -161,13 +170,13 @@ void random_program_load(struct guest *g, uint64_t seed)
 {
 	static struct assembler a;
 	uint64_t random = seed;
-	unsigned int timer = random_between(&random, 0, 2);
+	const struct timer *timer = &timers[random_between(&random, 0, 2)];
 
-	set_memory(g, &random);
+	set_memory(g, timer, &random);
 	set_registers(g, &random);
-	set_handlers(g, timers[timer].handler);
+	set_handlers(g, timer->handler);
 	a.size = 0;
-	asm_fixed(&a, timers[timer].start);
+	asm_fixed(&a, timer->start);
 	random_program_rounds(&a, &random);
 	asm_fixed(&a, guest_code_of(random_end));
 	guest_load(g, GUEST_ENTRY, a.code, a.size);
