@@ -36,13 +36,16 @@ class Scene:
         self.logs = logs
         self.random = random.Random(seed)
         self.diverges = False
+        return self
+
+    def restore(self):
+        """All is as able as at the first scenario's beginning."""
         for host in self.lab.status()["hosts"]:
             if host["state"] != "up":
                 self.cluster.revive(host["name"])
-        self._find_guest()
         for host in HOSTS:
             self.cluster.forget_messages(host)
-        return self
+        self._find_guest()
 
     def _find_guest(self):
         running = self.cluster.running()
