@@ -207,13 +207,18 @@ static int next_block(struct kvm_ft_session *s, bool wait)
 	return 1;
 }
 
-/* The closing block has been read: nothing may be behind it. */
+/*
+ * The closing block has been read: nothing may be behind it.  A recorder that waits
+ * for us to have it is told, but whether it was is no matter of this side's.
+ */
 static int closed(struct kvm_ft_session *s)
 {
 	ssize_t got = 0;
 
 	if (!kvm_ft_log_is_live(s))
 		got = s->log->ops->load(s->log, s->log_pos, s->block, KVM_FT_BLOCK_MAX, true);
+	else if (s->log->ops->sync && s->log->ops->sync(s->log) == -EINTR)
+		got = -EINTR;
 	if (got < 0)
 		return got;
 	if (!got)

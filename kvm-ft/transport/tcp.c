@@ -65,6 +65,7 @@ MODULE_PARM_DESC(ring_kib, "How much of a log each side can keep that the other 
  * @urgent: the sender has something to say: an ACK or a BYE
  * @closing: source: the log is complete, say so when all was sent
  * @bye: the other side has said it
+ * @said_bye: sink: so has this one
  * @sender: thread
  * @receiver: thread
  * @out: sender's: a frame
@@ -81,6 +82,7 @@ struct tcp_end {
 	bool urgent;
 	bool closing;
 	bool bye;
+	bool said_bye;
 	struct task_struct *sender;
 	struct task_struct *receiver;
 	u8 *out;
@@ -197,6 +199,16 @@ static u64 received_by(const struct tcp_end *t)
 	return READ_ONCE(t->ring->stored);
 }
 
+/* All is here, and the source is told: it waits for that, see tcp_sync(). */
+static int say_bye(struct tcp_end *t, u64 received)
+{
+	int err = send_frame(t, KVM_FT_FRAME_BYE, 0, received, 0);
+
+	WRITE_ONCE(t->said_bye, true);
+	wake_up_all(&t->end.link->wait);
+	return err;
+}
+
 /* How much is here; at once when that has changed, and now and then. */
 static int sink_sends(struct tcp_end *t)
 {
@@ -207,7 +219,7 @@ static int sink_sends(struct tcp_end *t)
 		kvm_ft_ring_wait(t->ring, received, heartbeat(), &t->urgent);
 		received = received_by(t);
 		if (READ_ONCE(t->bye))
-			return send_frame(t, KVM_FT_FRAME_BYE, 0, received, 0);
+			return say_bye(t, received);
 		err = send_frame(t, KVM_FT_FRAME_ACK, 0, received, READ_ONCE(t->ring->freed));
 	}
 	return err;
@@ -452,15 +464,27 @@ static ssize_t tcp_load(struct kvm_ft_end *end, u64 offset, u8 *buf, size_t size
 	return len;
 }
 
-/* The log is complete: until the other side has it all, and knows. */
+/* Nothing more is to be said, or can be. */
+static bool is_over(const struct tcp_end *t)
+{
+	return kvm_ft_link_has_ended(t->end.link) &&
+	       (t->source || !READ_ONCE(t->bye) || READ_ONCE(t->said_bye));
+}
+
+/*
+ * The log is complete: until the other side has it all, and knows.  The sink may have
+ * played the end of it before it hears that this was the end.
+ */
 static int tcp_sync(struct kvm_ft_end *end)
 {
 	struct tcp_end *t = tcp_end_of(end);
 
-	WRITE_ONCE(t->closing, true);
-	WRITE_ONCE(t->urgent, true);
-	kvm_ft_ring_wake(t->ring);
-	if (wait_event_interruptible(end->link->wait, kvm_ft_link_has_ended(end->link)))
+	if (t->source) {
+		WRITE_ONCE(t->closing, true);
+		WRITE_ONCE(t->urgent, true);
+		kvm_ft_ring_wake(t->ring);
+	}
+	if (wait_event_interruptible(end->link->wait, is_over(t)))
 		return -EINTR;
 	return READ_ONCE(t->bye) ? 0 : -EPIPE;
 }

@@ -38,7 +38,9 @@ struct module;
  * @tail: reads the last bytes that there are, up to @size, to @buf, and returns
  *	how many, or an error of the medium.  NULL if the log has no end yet:
  *	whatever is wrong with it is damage then
- * @sync: the log is complete: make it last.  May be NULL
+ * @sync: the log is complete: make it last, or, at the end that loads from a live one,
+ *	have the other end know that it is here.  -EINTR for a signal, or an error of
+ *	the medium.  May be NULL
  * @release: undoes what made the end, and frees it; the other end, if there is
  *	one, is told
  */

@@ -202,6 +202,115 @@ TEST_F(tcp, both_end_in_the_same_state)
  * An output's position is committed, and who polls learns of it.  Both guests stand at their
  * first instruction.
  */
+/* Frames of the wire (wire-protocol.rst). */
+#define FRAME_HEAD	40
+#define FRAME_MOST	(FRAME_HEAD + 68 * 1024)
+#define FRAME_BYE	5
+#define HANG_UP_MS	300	/* what would hang up too early does it in less */
+
+/**
+ * struct relay - between two connections
+ * @from: a source's
+ * @to: a sink's
+ * @bye: it has passed a BYE on
+ * @hung_up: before that the sink had gone
+ */
+struct relay {
+	int from;
+	int to;
+	int bye;
+	int hung_up;
+};
+
+static int read_fully(int fd, uint8_t *buf, size_t size)
+{
+	return !size || recv(fd, buf, size, MSG_WAITALL) == (ssize_t)size;
+}
+
+/* A BYE is late by as long as a sink that does not wait for it needs to hang up. */
+static void wait_before_bye(struct relay *r)
+{
+	struct pollfd p = { .fd = r->to, .events = POLLRDHUP };
+
+	r->hung_up = poll(&p, 1, HANG_UP_MS) > 0;
+	r->bye = 1;
+}
+
+static void *relay_frames(void *arg)
+{
+	static uint8_t frame[FRAME_MOST];
+	struct relay *r = arg;
+	uint32_t type, length;
+
+	while (read_fully(r->from, frame, FRAME_HEAD)) {
+		memcpy(&type, frame + 4, sizeof(type));
+		memcpy(&length, frame + 8, sizeof(length));
+		if (length > FRAME_MOST - FRAME_HEAD ||
+		    !read_fully(r->from, frame + FRAME_HEAD, length))
+			break;
+		if (type == FRAME_BYE)
+			wait_before_bye(r);
+		if (send(r->to, frame, FRAME_HEAD + length, MSG_NOSIGNAL) < 0)
+			break;
+	}
+	shutdown(r->to, SHUT_WR);
+	return NULL;
+}
+
+static void *relay_bytes(void *arg)
+{
+	struct relay *r = arg;
+	uint8_t bytes[4096];
+	ssize_t n;
+
+	while ((n = recv(r->to, bytes, sizeof(bytes), 0)) > 0)
+		if (send(r->from, bytes, n, MSG_NOSIGNAL) < 0)
+			break;
+	shutdown(r->from, SHUT_WR);
+	return NULL;
+}
+
+/* The sink has played all of the log before it hears that there is no more. */
+TEST_F(tcp, end_of_the_log_is_waited_for)
+{
+	struct side *record = &self->record, *replay = &self->replay;
+	pthread_t there, back;
+	struct relay relay = {};
+	int sink[2];
+
+	connection(sink, 1);
+	set_log(record->session, self->fds[0]);
+	set_log(replay->session, sink[0]);
+	relay.from = self->fds[1];
+	relay.to = sink[1];
+	if (pthread_create(&there, NULL, relay_frames, &relay) ||
+	    pthread_create(&back, NULL, relay_bytes, &relay))
+		errx(1, "pthread_create");
+	side_load_worker(&record->g);
+	side_load_worker(&replay->g);
+	side_run(record);
+	side_run(replay);
+	side_send_events(record, EVENTS);
+	pthread_join(record->thread, NULL);
+	pthread_join(replay->thread, NULL);
+
+	EXPECT_EQ(KVM_FT_STATE_STOPPED, record->status.state)
+		TH_LOG("%s", record->status.what);
+	EXPECT_EQ(KVM_FT_STATE_STOPPED, replay->status.state)
+		TH_LOG("%s", replay->status.what);
+	EXPECT_EQ(KVM_FT_END_COMPLETE, replay->status.log_end);
+	EXPECT_EQ(KVM_FT_LINK_CLOSED, state(self->source));
+	EXPECT_EQ(KVM_FT_LINK_CLOSED, state(self->sink));
+	close(record->session);
+	close(replay->session);
+	pthread_join(there, NULL);
+	pthread_join(back, NULL);
+	EXPECT_EQ(1, relay.bye);
+	EXPECT_EQ(0, relay.hung_up);
+	close(relay.from);
+	close(relay.to);
+}
+
 TEST_F(tcp, outputs_are_committed)
 {
 	struct pollfd p = { .fd = self->record.session, .events = POLLIN };
