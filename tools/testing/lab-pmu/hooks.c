@@ -130,14 +130,19 @@ static void notrace shadow_begin(struct lab_segment *s, struct vmcb_control_area
 	control->int_ctl &= ~V_IRQ_MASK;
 }
 
-/* The shadow lasts until an instruction was executed in it. */
+/*
+ * The shadow lasts until an instruction was executed in it.  QEMU has no instruction
+ * begin another shadow in one, as MOV SS behind STI does now that it was not in one.
+ */
 static void notrace shadow_end(struct lab_segment *s, struct vmcb_control_area *control,
 			       u64 executed)
 {
 	if (!s->shadowed)
 		return;
 	control->int_ctl |= s->virtual_irq;
-	if (!executed && !(control->exit_int_info & SVM_EXITINTINFO_VALID))
+	if (executed)
+		control->int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
+	else if (!(control->exit_int_info & SVM_EXITINTINFO_VALID))
 		control->int_state |= SVM_INTERRUPT_SHADOW_MASK;
 }
 

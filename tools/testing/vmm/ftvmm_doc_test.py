@@ -61,7 +61,8 @@ class FtvmmDocTest(unittest.TestCase):
         text = read("ftvmm.bash-completion")
         words = re.search(r'options="(.*?)"', text, re.DOTALL)[1].split()
         self.assertEqual({word.lstrip("-") for word in words}, options())
-        self.assertEqual(set(re.search(r'requests="(.*?)"', text)[1].split()), requests())
+        self.assertEqual(set(re.search(r'requests="(.*?)"', text, re.DOTALL)[1].split()),
+                         requests())
 
 
 if __name__ == "__main__":
