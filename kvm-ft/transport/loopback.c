@@ -78,7 +78,7 @@ static int loopback_open(struct kvm_ft_end *end, bool write)
 	return loop_end_of(end)->source == write ? 0 : -EBADF;
 }
 
-/* The connection is lost: the replay gets what is there, the recorder nothing done. */
+/* The connection is lost: the replay gets what is there, and the recorder is told. */
 static int lose(struct loop *loop)
 {
 	kvm_ft_ring_close_store(loop->ring);

@@ -67,13 +67,7 @@ TEST_F(loopback, both_end_in_the_same_state)
 {
 	struct side *record = &self->record, *replay = &self->replay;
 
-	side_load_worker(&record->g);
-	side_load_worker(&replay->g);
-	side_run(record);
-	side_run(replay);
-	side_send_events(record, EVENTS);
-	pthread_join(record->thread, NULL);
-	pthread_join(replay->thread, NULL);
+	pair_run_workers(record, replay);
 
 	EXPECT_EQ(KVM_FT_STATE_STOPPED, record->status.state)
 		TH_LOG("%s", record->status.what);
@@ -209,13 +203,11 @@ TEST_F(loopback, ends_that_do_not_fit_are_refused)
 
 static void set_parameter(const char *name, unsigned long value)
 {
-	char path[128];
-	FILE *f;
+	char parameter[64], text[32];
 
-	snprintf(path, sizeof(path), "/sys/module/kvm_ft/parameters/loopback_%s", name);
-	f = fopen(path, "w");
-	if (!f || fprintf(f, "%lu\n", value) < 0 || fclose(f))
-		err(1, "%s", path);
+	snprintf(parameter, sizeof(parameter), "loopback_%s", name);
+	snprintf(text, sizeof(text), "%lu", value);
+	pair_set_parameter("kvm_ft", parameter, text);
 }
 
 /* The fixture's, but made with a parameter set. */

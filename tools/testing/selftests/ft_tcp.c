@@ -35,13 +35,7 @@
 
 static void set_parameter(const char *name, const char *value)
 {
-	char path[96];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/module/kvm_ft_tcp/parameters/%s", name);
-	f = fopen(path, "w");
-	if (!f || fprintf(f, "%s\n", value) < 0 || fclose(f))
-		err(1, "%s", path);
+	pair_set_parameter("kvm_ft_tcp", name, value);
 }
 
 static void loopback_up(void)
@@ -174,13 +168,7 @@ TEST_F(tcp, both_end_in_the_same_state)
 	set_log(self->record.session, self->fds[0]);
 	set_log(self->replay.session, self->fds[1]);
 	EXPECT_EQ(KVM_FT_LINK_NONE, state(self->source));
-	side_load_worker(&record->g);
-	side_load_worker(&replay->g);
-	side_run(record);
-	side_run(replay);
-	side_send_events(record, EVENTS);
-	pthread_join(record->thread, NULL);
-	pthread_join(replay->thread, NULL);
+	pair_run_workers(record, replay);
 
 	EXPECT_EQ(KVM_FT_STATE_STOPPED, record->status.state)
 		TH_LOG("%s", record->status.what);
@@ -286,13 +274,7 @@ TEST_F(tcp, end_of_the_log_is_waited_for)
 	if (pthread_create(&there, NULL, relay_frames, &relay) ||
 	    pthread_create(&back, NULL, relay_bytes, &relay))
 		errx(1, "pthread_create");
-	side_load_worker(&record->g);
-	side_load_worker(&replay->g);
-	side_run(record);
-	side_run(replay);
-	side_send_events(record, EVENTS);
-	pthread_join(record->thread, NULL);
-	pthread_join(replay->thread, NULL);
+	pair_run_workers(record, replay);
 
 	EXPECT_EQ(KVM_FT_STATE_STOPPED, record->status.state)
 		TH_LOG("%s", record->status.what);

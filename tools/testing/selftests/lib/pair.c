@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -175,6 +176,28 @@ void side_send_events(struct side *record, int events)
 			sched_yield();
 		}
 	}
+}
+
+void pair_run_workers(struct side *record, struct side *replay)
+{
+	side_load_worker(&record->g);
+	side_load_worker(&replay->g);
+	side_run(record);
+	side_run(replay);
+	side_send_events(record, EVENTS);
+	pthread_join(record->thread, NULL);
+	pthread_join(replay->thread, NULL);
+}
+
+void pair_set_parameter(const char *module, const char *name, const char *value)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", module, name);
+	f = fopen(path, "w");
+	if (!f || fprintf(f, "%s\n", value) < 0 || fclose(f))
+		err(1, "%s", path);
 }
 
 const char *pair_difference(struct side *record, struct side *replay)

@@ -69,6 +69,12 @@ void side_run(struct side *side);
 /* To the recording side, one by one, until it has had so many of them. */
 void side_send_events(struct side *record, int events);
 
+/* Workers on both sides, with EVENTS events, until both have ended. */
+void pair_run_workers(struct side *record, struct side *replay);
+
+/* Writes a parameter of a module: its name in sysfs. */
+void pair_set_parameter(const char *module, const char *name, const char *value);
+
 /* What differs between the two guests' registers and RAM, "" if nothing. */
 const char *pair_difference(struct side *record, struct side *replay);
 
