@@ -231,22 +231,51 @@ static void complete(struct request *r, int result)
 	end_request(r);
 }
 
+/* Gives the kernel all that is in the ring.  Returns 0, or a negative errno. */
+static int submit_all(struct io_uring *ring)
+{
+	while (io_uring_sq_ready(ring)) {
+		int taken = io_uring_submit(ring);
+
+		if (!taken)
+			return -EAGAIN;
+		if (taken < 0 && taken != -EINTR)
+			return taken;
+	}
+	return 0;
+}
+
+/*
+ * The kernel takes requests in order, so one that it did not take is the ring's last.  It stays
+ * there until the next is submitted, but does nothing then.
+ */
+static int submit(struct disk *disk, struct request *r)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&disk->ring);
+	int err;
+
+	if (!sqe)
+		return -EAGAIN;
+	prepare(sqe, r);
+	err = submit_all(&disk->ring);
+	if (err) {
+		io_uring_prep_nop(sqe);
+		io_uring_sqe_set_data(sqe, NULL);
+	}
+	return err;
+}
+
 /* Either thread. */
 static void begin(struct request *r)
 {
 	struct disk *disk = r->disk;
-	struct io_uring_sqe *sqe;
+	int err;
 
 	pthread_mutex_lock(&disk->lock);
-	sqe = io_uring_get_sqe(&disk->ring);
-	if (sqe) {
-		prepare(sqe, r);
-		while (io_uring_submit(&disk->ring) == -EINTR)
-			;
-	}
+	err = submit(disk, r);
 	pthread_mutex_unlock(&disk->lock);
-	if (!sqe)
-		complete(r, -EAGAIN);
+	if (err)
+		complete(r, err);
 }
 
 static void let_go(struct held *held, bool send)
@@ -320,7 +349,8 @@ static void on_completed(void *owner)
 		int result = cqe->res;
 
 		io_uring_cqe_seen(&disk->ring, cqe);
-		complete(r, result);
+		if (r)
+			complete(r, result);
 	}
 }
 

@@ -133,6 +133,68 @@ static void fails_by_an_event(void)
 	       failure.error == EIO && failure.last);
 }
 
+/* What the ring says the next times: a negative errno, or 0 as if it had taken nothing. */
+static int refusals[4];
+static int refusal_count;
+
+/* In place of liburing's. */
+int io_uring_submit(struct io_uring *ring)
+{
+	return refusal_count ? refusals[--refusal_count] : io_uring_submit_and_wait(ring, 0);
+}
+
+static void submit_write(uint32_t number, char byte, const uint64_t *position)
+{
+	char *data = malloc(DISK_SECTOR);
+
+	memset(data, byte, DISK_SECTOR);
+	disk_submit(&disk, number, 0, DISK_WRITE, 0, DISK_SECTOR, data, position);
+}
+
+/* It fails, and is not done with a later one. */
+static void expect_refusal(int refusal, int error)
+{
+	char byte = -1;
+
+	completed = 0;
+	refusals[0] = refusal;
+	refusal_count = 1;
+	submit_write(9, 'x', NULL);
+	EXPECT(disk_is_idle(&disk) && !refusal_count);
+	inputs_apply();
+	EXPECT(completed == 1 && failure.request == 9 && failure.error == (uint32_t)error &&
+	       failure.last);
+	disk_submit(&disk, 10, 0, DISK_FLUSH, 0, 0, NULL, NULL);
+	disk_drain(&disk);
+	inputs_apply();
+	EXPECT(completed == 2 && failure.request == 10 && !failure.error);
+	EXPECT(pread(disk.fd, &byte, 1, 0) == 1 && !byte);
+}
+
+static void what_the_ring_refuses_fails(void)
+{
+	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep, NULL);
+	expect_refusal(-ENOMEM, ENOMEM);
+	expect_refusal(-EBUSY, EBUSY);
+	expect_refusal(0, EAGAIN);
+}
+
+static void what_is_interrupted_is_done(void)
+{
+	char byte = -1;
+
+	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep, NULL);
+	refusals[0] = -EINTR;
+	refusals[1] = -EINTR;
+	refusal_count = 2;
+	submit_write(11, 'y', NULL);
+	EXPECT(!refusal_count);
+	disk_drain(&disk);
+	inputs_apply();
+	EXPECT(completed == 1 && failure.request == 11 && !failure.error);
+	EXPECT(pread(disk.fd, &byte, 1, 0) == 1 && byte == 'y');
+}
+
 static uint64_t position(void *data)
 {
 	return *(uint64_t *)data;
@@ -147,14 +209,6 @@ static void keep_byte(void *device, const void *data, uint32_t size)
 	count(device, data, sizeof(*done));
 	if (size > sizeof(*done))
 		read_byte = done->data[0];
-}
-
-static void submit_write(uint32_t number, char byte, const uint64_t *position)
-{
-	char *data = malloc(DISK_SECTOR);
-
-	memset(data, byte, DISK_SECTOR);
-	disk_submit(&disk, number, 0, DISK_WRITE, 0, DISK_SECTOR, data, position);
 }
 
 /* Reads at once, whatever is held. */
@@ -221,6 +275,8 @@ static void a_loser_writes_nothing(void)
 
 static const struct test tests[] = {
 	TEST(fails_by_an_event),
+	TEST(what_the_ring_refuses_fails),
+	TEST(what_is_interrupted_is_done),
 	TEST(drains),
 	TEST(drains_nothing),
 	TEST(outputs_are_held),
