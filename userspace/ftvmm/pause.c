@@ -49,15 +49,27 @@ void pause_tell(struct pause *pause)
 		complain("cannot wake the main loop: %s", strerror(errno));
 }
 
-void pause_wait(struct pause *pause)
+void pause_call(struct pause *pause)
 {
 	pthread_mutex_lock(&pause->lock);
-	if (pause->wanted) {
-		pause->standing = true;
-		pause_tell(pause);
-		while (pause->wanted)
-			pthread_cond_wait(&pause->changed, &pause->lock);
-		pause->standing = false;
-	}
+	pause->called = true;
+	pthread_cond_signal(&pause->changed);
 	pthread_mutex_unlock(&pause->lock);
+}
+
+bool pause_wait(struct pause *pause)
+{
+	bool wanted;
+
+	pthread_mutex_lock(&pause->lock);
+	if (pause->wanted && !pause->standing)
+		pause_tell(pause);
+	pause->standing = pause->wanted;
+	while (pause->wanted && !pause->called)
+		pthread_cond_wait(&pause->changed, &pause->lock);
+	wanted = pause->wanted;
+	pause->standing = wanted;
+	pause->called = false;
+	pthread_mutex_unlock(&pause->lock);
+	return wanted;
 }

@@ -8,9 +8,10 @@
 
 /**
  * struct pause - whether the guest runs
- * @lock: protects @wanted and @standing
- * @changed: of @wanted
+ * @lock: protects @wanted, @called and @standing
+ * @changed: of @wanted and @called
  * @wanted: the guest is to stand still
+ * @called: there is something to be done while it does
  * @standing: it does
  * @told: an eventfd: @standing has changed
  */
@@ -18,6 +19,7 @@ struct pause {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool wanted;
+	bool called;
 	bool standing;
 	int told;
 };
@@ -32,8 +34,18 @@ void pause_want(struct pause *pause, bool wanted);
 /* Any thread. */
 bool pause_is_standing(struct pause *pause);
 
-/* Returns when no pause is wanted.  The vCPU's thread, between two instructions. */
-void pause_wait(struct pause *pause);
+/* Who stands still, or comes to do so next, has something to do first.  Any thread. */
+void pause_call(struct pause *pause);
+
+/**
+ * pause_wait() - stand still for as long as that is wanted
+ * @pause: whether it is
+ *
+ * The vCPU's thread, between two instructions.
+ *
+ * Return: true after pause_call(): it is to be called again; false when no pause is wanted.
+ */
+bool pause_wait(struct pause *pause);
 
 /* Have the main loop look: something has happened that it should know. */
 void pause_tell(struct pause *pause);

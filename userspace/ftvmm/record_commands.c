@@ -32,10 +32,10 @@ static const char *obstacle(struct record_commands *c, bool recording)
 {
 	if (c->deferred.ticket)
 		return "a recording is just being begun or ended";
-	if (pause_is_standing(&c->vcpu->pause))
-		return "the guest is paused: resume it first";
 	if (recording && !is_recording(c))
 		return "the guest is not being recorded";
+	if (recording && pause_is_standing(&c->vcpu->pause))
+		return "the guest is paused: resume it first";
 	if (!recording && is_recording(c))
 		return "the guest is recorded or replayed already";
 	return NULL;

@@ -250,13 +250,24 @@ static void do_task(struct vcpu *vcpu)
 	pause_tell(&vcpu->pause);
 }
 
+/* A recorded guest's tasks wait for a landmark, which it comes to when it runs on. */
+static void stand_still(struct vcpu *vcpu)
+{
+	while (pause_wait(&vcpu->pause))
+		if (!vcpu->recording)
+			do_task(vcpu);
+}
+
 static void run_plain(struct vcpu *vcpu)
 {
 	if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
 		handle_exit(vcpu);
 	} else if (errno == EINTR || errno == EAGAIN) {
 		interrupted(vcpu);
-		pause_wait(&vcpu->pause);
+		stand_still(vcpu);
+		/* What waits now comes after the beginning of a recording that was just begun. */
+		if (vcpu->recording)
+			return;
 		inputs_apply();
 		do_task(vcpu);
 	} else {
@@ -297,6 +308,7 @@ void vcpu_do(struct vcpu *vcpu, struct vcpu_task *task)
 	task->done = false;
 	__atomic_store_n(&vcpu->task, task, __ATOMIC_SEQ_CST);
 	kick(vcpu);
+	pause_call(&vcpu->pause);
 }
 
 bool vcpu_did(const struct vcpu_task *task)
@@ -339,7 +351,7 @@ static void run_recorded(struct vcpu *vcpu)
 		break;
 	case RECORDING_INTERRUPTED:
 		interrupted(vcpu);
-		pause_wait(&vcpu->pause);
+		stand_still(vcpu);
 		if (inputs_waiting() || __atomic_load_n(&vcpu->task, __ATOMIC_SEQ_CST))
 			recording_kick(vcpu->recording);
 		break;
@@ -370,7 +382,7 @@ static void run_once(struct vcpu *vcpu)
 	if (vcpu->reset) {
 		finish_instruction(vcpu);
 		reset(vcpu);
-		pause_wait(&vcpu->pause);
+		stand_still(vcpu);
 	}
 }
 

@@ -143,7 +143,8 @@ void vcpu_pause(struct vcpu *vcpu, bool wanted);
  * @task: must stay until it is done
  *
  * The main loop; one at a time. What is told when the guest has stopped (@pause) is
- * told when it is done, too. A guest that ends before never does it.
+ * told when it is done, too. A guest that ends before never does it; one that is recorded
+ * and stands still does it when it runs on, another one at once.
  */
 void vcpu_do(struct vcpu *vcpu, struct vcpu_task *task);
 

@@ -115,6 +115,21 @@ before=$(ticks); until [ $(ticks) -gt $((before + 3)) ]; do sleep 0.1; done
 send '{"command":"record","dir":"/tmp/recording2"}'
 send power
 """
+# The button is pressed while the guest stands, before it is recorded, and seen after.
+RECORDS_PAUSED = CONTROL + """
+send pause
+send '{"command":"record","dir":"/tmp/recording","verify":true}'
+send status
+send finish
+before=$(ticks); sleep 1; echo "ticks while paused: $(($(ticks) - before))"
+send resume
+until [ $(ticks) -gt $((before + 5)) ]; do sleep 0.1; done
+send finish
+send pause
+send power
+send '{"command":"record","dir":"/tmp/recording2","verify":true}'
+send resume
+"""
 QUITS = CONTROL + """
 send pause
 send quit
@@ -130,6 +145,17 @@ def replay(host, folder, options=""):
         raise replay_failure(status, output)
     expect(output, ": the whole recording$")
     return output
+
+
+def replay_both(host, output, options=""):
+    """Replays the two recordings of a guest that ticks, in the second of which it ends."""
+    ticks = re.findall(r"^tick \d+$", output, re.MULTILINE)
+    for folder, least in (("recording", 5), ("recording2", 0)):
+        replayed = replay(host, f"/tmp/{folder}", options)
+        again = re.findall(r"^tick \d+$", replayed, re.MULTILINE)
+        if len(again) < least or again and " ".join(again) not in " ".join(ticks):
+            raise Failure(f"the replay of {folder} has counted otherwise")
+    expect(replayed, "^the button was pressed$")
 
 
 def replies_of(output):
@@ -247,13 +273,19 @@ def record_running(host, guest):
     for reason in ("the guest is not being recorded", "must be a path",
                    "the guest is recorded or replayed already"):
         expect(output, reason)
-    ticks = re.findall(r"^tick \d+$", output, re.MULTILINE)
-    for folder, least in (("recording", 5), ("recording2", 0)):
-        replayed = replay(host, f"/tmp/{folder}")
-        again = re.findall(r"^tick \d+$", replayed, re.MULTILINE)
-        if len(again) < least or again and " ".join(again) not in " ".join(ticks):
-            raise Failure(f"the replay of {folder} has counted otherwise")
-    expect(replayed, "^the button was pressed$")
+    replay_both(host, output)
+
+
+def record_paused(host, guest):
+    """A guest that is paused is told to be recorded, then runs on; its recording replays."""
+    output = host.run(guest, ["tick"], f"--control /tmp/control --counter lab --log {MESSAGES}",
+                      on=[("tick 3", RECORDS_PAUSED)])
+    expect(output, "^ticks while paused: 0$")
+    expect(output, "the guest is paused: resume it first")
+    status = next(reply for reply in replies_of(output) if "name" in reply)
+    if (status["role"], status["state"]) != ("recording", "paused"):
+        raise Failure(f"the status is {status}")
+    replay_both(host, output, "--verify")
 
 
 def record_fails(host, guest):
@@ -338,6 +370,7 @@ TESTS = (
     ("record_pauses", record_pauses, "6.12", ONCE),
     ("control_quit", control_quit, "6.12", ONCE),
     ("record_running", record_running, "6.12", ONCE),
+    ("record_paused", record_paused, "6.12", ONCE),
     ("record_fails", record_fails, "6.12", ONCE),
     ("bad_arguments", bad_arguments, "6.12", ONCE),
 )
