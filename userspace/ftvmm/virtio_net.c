@@ -9,10 +9,12 @@
 
 #include "hold.h"
 #include "message.h"
+#include "snoop.h"
 #include "tap.h"
 #include "virtio_net.h"
 
 #define CLASS		0x020000
+#define STATE_VERSION	1
 
 enum { RECEIVE, TRANSMIT, QUEUES };
 
@@ -84,6 +86,8 @@ static void deliver(struct virtio_net *net)
 				break;
 			hand_over(net, &chain, packet, size);
 		}
+		snoop_frame(&s->snooped, net->virtio.config, packet + TAP_HEADER,
+			    size - TAP_HEADER, false);
 		s->done += sizeof(size) + size;
 	}
 	if (!next_packet(s, &packet, &size) || q->s.broken)
@@ -168,6 +172,15 @@ static void send_now(struct virtio_net *net, const struct chain *chain)
 	send_bytes(net, packet, chain_read(chain, 0, packet, sizeof(packet)));
 }
 
+/* What a packet that is sent says of the guest's addresses, whether it leaves here or not. */
+static void snoop(struct virtio_net *net, const struct chain *chain)
+{
+	uint8_t frame[SNOOP_LOOK];
+	size_t size = chain_read(chain, TAP_HEADER, frame, sizeof(frame));
+
+	snoop_frame(&net->state.snooped, net->virtio.config, frame, size, true);
+}
+
 static void transmit(struct virtio_net *net)
 {
 	struct virtqueue *q = &net->virtio.queue[TRANSMIT];
@@ -178,6 +191,8 @@ static void transmit(struct virtio_net *net)
 	while (virtqueue_pop(q, &chain)) {
 		bool is_packet = chain.read_size > TAP_HEADER && chain.read_size <= SEND_MAX;
 
+		if (is_packet)
+			snoop(net, &chain);
 		if (is_packet && held)
 			hold_packet(net, &chain, position);
 		else if (is_packet && net->live)
@@ -221,7 +236,7 @@ static bool valid(const void *data)
 {
 	const struct virtio_net_state *s = data;
 
-	return s->size <= sizeof(s->packets) && s->done <= s->size;
+	return s->size <= sizeof(s->packets) && s->done <= s->size && snoop_is_valid(&s->snooped);
 }
 
 int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
@@ -249,6 +264,7 @@ int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
 		},
 		.saved = {
 			.name = net->label,
+			.version = STATE_VERSION,
 			.data = &net->state,
 			.size = sizeof(net->state),
 			.restored = restored,
@@ -279,7 +295,8 @@ int virtio_net_go_live(struct virtio_net *net)
 	net->live = true;
 	if (tap_connect(net->tap))
 		return -1;
-	announce_begin(&net->announce, net->loop, net->tap, net->virtio.config);
+	announce_begin(&net->announce, net->loop, net->tap, net->virtio.config,
+		       &net->state.snooped);
 	return 0;
 }
 

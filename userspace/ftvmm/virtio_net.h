@@ -6,21 +6,24 @@
 #include "announce.h"
 #include "inputs.h"
 #include "loop.h"
+#include "snoop.h"
 #include "virtio.h"
 
 #define NET_MAC		6
 
 /**
- * struct virtio_net_state - packets that the driver has had no buffers for yet
+ * struct virtio_net_state - addresses, and packets that the driver has had no buffers for yet
  * @size: bytes of @packets
  * @done: of them, that the driver has got
  * @packets: an event's data: for each packet its size in 16 bits, little-endian,
  *	then that many bytes, of which the first are struct virtio_net_hdr_v1
+ * @snooped: the guest's addresses, for virtio_net_go_live()
  */
 struct virtio_net_state {
 	uint32_t size;
 	uint32_t done;
 	uint8_t packets[INPUT_MAX];
+	struct snooped snooped;
 };
 
 /**
@@ -31,7 +34,7 @@ struct virtio_net_state {
  * @tag: of its events
  * @partial: how tap_set_checksums() was called last
  * @source: reads packets
- * @announce: of its address, when it has gone live
+ * @announce: of its addresses, when it has gone live
  * @virtio: what all have
  * @state: saved
  * @saved: its place in the list
@@ -71,7 +74,7 @@ int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
  * virtio_net_go_live() - from now on packets come and go
  * @net: of a secondary
  *
- * The tap device is connected, and the guest's address announced to the network. While
+ * The tap device is connected, and the guest's addresses announced to the network. While
  * the guest stands still; then hold_go_live() follows.
  *
  * Return: 0, or -1 with the reason told.

@@ -53,6 +53,40 @@ class Client:
         return self.report
 
 
+class Announced:
+    """The addresses that are announced in the client's network, see the program announcements."""
+
+    def __init__(self, lab):
+        self._lines = []
+        self._process = lab.client_popen([sys.executable, str(HERE / "announcements"), "client"],
+                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                         text=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self._process.stdout:
+            self._lines.append(line.strip())
+
+    def __enter__(self):
+        wait_until("the network is listened to", lambda: self._lines)
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        print(f"# announced: {sorted(set(self._lines[1:]))}", flush=True)
+
+    def any(self):
+        """Was there any?"""
+        return len(self._lines) > 1
+
+    def wait(self, line):
+        """Until that was announced."""
+        wait_until(f"the announcement {line!r}", lambda: line in self._lines)
+
+
 class Clients:
     """All of them."""
 
