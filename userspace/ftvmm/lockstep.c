@@ -4,7 +4,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,11 +12,9 @@
 #include "lockstep.h"
 #include "machine_config.h"
 #include "message.h"
+#include "patience.h"
 #include "switchover.h"
 #include "wait.h"
-
-/* The other side may take so long for the snapshot, or a part of it, without a word. */
-#define PATIENCE_S	30
 
 /* Secondary to primary, when it has the whole machine. */
 #define READY		'R'
@@ -76,7 +73,7 @@ static void change(struct lockstep *l, enum lockstep_state state)
 static void *arbitrate(void *data)
 {
 	struct lockstep *l = data;
-	unsigned int side = l->state == LOCKSTEP_PRIMARY ? ARBITER_PRIMARY : ARBITER_SECONDARY;
+	unsigned int side = l->recording->replays ? ARBITER_SECONDARY : ARBITER_PRIMARY;
 	const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
 	uint64_t one = 1;
 	bool told = false;
@@ -202,11 +199,11 @@ static void on_decided(void *owner)
 	if (l->verdict == ARBITER_LOST) {
 		hold_drop();
 		change(l, LOCKSTEP_ENDED);
-	} else if (l->state == LOCKSTEP_PRIMARY) {
+	} else if (l->recording->replays) {
+		change(l, LOCKSTEP_LIVE);
+	} else {
 		hold_release_all();
 		change(l, LOCKSTEP_NONE);
-	} else {
-		change(l, LOCKSTEP_LIVE);
 	}
 	__atomic_store_n(&l->answered, true, __ATOMIC_SEQ_CST);
 	wait_wake();
@@ -249,24 +246,6 @@ void lockstep_close(struct lockstep *l)
 		close(l->decided.fd);
 }
 
-/* Nobody waits for a dead host for longer than that. */
-static int set_patience(int socket)
-{
-	const struct timeval time = { .tv_sec = PATIENCE_S };
-	const unsigned int ms = PATIENCE_S * 1000;
-	const int on = 1, idle = PATIENCE_S / 2, interval = PATIENCE_S / 6;
-
-	if (setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) ||
-	    setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle)) ||
-	    setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval)) ||
-	    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) ||
-	    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)) ||
-	    setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms)))
-		return complain("the connection to the other host is no TCP socket: %s",
-				strerror(errno));
-	return 0;
-}
-
 /* An administrator is told who it is. */
 static int find_peer(struct lockstep *l, int socket)
 {
@@ -301,7 +280,9 @@ int lockstep_begin(struct lockstep *l, int socket)
 {
 	uint64_t newest;
 
-	if (set_patience(socket) || find_peer(l, socket) || open_arbiter(l))
+	l->patience_ms = patience_primary_ms(PATIENCE_PARAMETER);
+	if (patience_set_primary(socket, l->patience_ms) || find_peer(l, socket) ||
+	    open_arbiter(l))
 		return -1;
 	if (arbiter_newest(&l->arbiter, &newest))
 		return complain("%s", l->arbiter.problem);
@@ -319,6 +300,7 @@ int lockstep_begin(struct lockstep *l, int socket)
 	l->concedes = false;
 	l->lost = 0;
 	l->replayed = false;
+	l->silent = false;
 	l->snapshot = (struct snapshot_writer){ .name = "the snapshot", .fd = socket };
 	l->socket = socket;
 	return 0;
@@ -356,15 +338,22 @@ static int pair(struct lockstep *l)
 static int wait_until_ready(struct lockstep *l)
 {
 	char byte;
-	ssize_t n;
+	ssize_t n = patience_receive(l->socket, &byte, l->patience_ms);
 
-	do {
-		n = recv(l->socket, &byte, 1, 0);
-	} while (n < 0 && errno == EINTR);
 	if (n == 1 && byte == READY)
 		return 0;
+	l->silent = n < 0 && errno == ETIMEDOUT;
 	return complain("the other host did not take the guest (%s): its messages say why",
 			n < 0 ? strerror(errno) : n ? "it talks nonsense" : "it has hung up");
+}
+
+/* It waits for the other side, and the guest for it, for @patience_ms at a time. */
+static int send_snapshot(struct lockstep *l)
+{
+	int err = recording_save(l->recording, &l->snapshot);
+
+	l->silent = err && l->snapshot.error == ETIMEDOUT;
+	return err;
 }
 
 static int start_log(struct lockstep *l)
@@ -387,14 +376,34 @@ static int start_log(struct lockstep *l)
 	return 0;
 }
 
+/* The other side may have the beginning of the log: it must not run the guest, too. */
+static void contend(struct lockstep *l)
+{
+	start_arbitration(l);
+	if (wait_until(is_answered, l, 0) && l->verdict == ARBITER_LOST)
+		l->recording->vcpu->end = VCPU_ELSEWHERE;
+}
+
+static int protect(struct lockstep *l)
+{
+	if (recording_open_session(l->recording) || pair(l) || send_snapshot(l))
+		return -1;
+	/* Without the log's beginning the other side ends, and does not contend. */
+	if (wait_until_ready(l))
+		return -1;
+	if (!start_log(l))
+		return 0;
+	contend(l);
+	return -1;
+}
+
 int lockstep_protect(struct lockstep *l)
 {
 	struct recording *r = l->recording;
 	uint64_t began = lockstep_now();
 
 	r->lockstep = l;
-	if (recording_open_session(r) || pair(l) || recording_save(r, &l->snapshot) ||
-	    wait_until_ready(l) || start_log(l)) {
+	if (protect(l)) {
 		r->lockstep = NULL;
 		return -1;
 	}
@@ -454,7 +463,7 @@ int lockstep_wait(struct lockstep *l)
 	l->socket = l->recording->options->secondary;
 	l->state = LOCKSTEP_SECONDARY;
 	watch.fd = l->socket;
-	if (set_patience(l->socket) || loop_watch(l->loop, &watch) || loop_run(l->loop))
+	if (patience_set_secondary(l->socket) || loop_watch(l->loop, &watch) || loop_run(l->loop))
 		return -1;
 	loop_forget(l->loop, &watch);
 	l->loop->done = false;
@@ -483,7 +492,8 @@ int lockstep_load(struct lockstep *l)
 	struct recording *r = l->recording;
 	const char ready = READY;
 
-	if (recording_load_state(r) || recording_open_session(r) || pair(l))
+	if (recording_load_state(r) || recording_open_session(r) || pair(l) ||
+	    patience_lift_secondary(l->socket))
 		return -1;
 	if (send(l->socket, &ready, 1, MSG_NOSIGNAL) != 1)
 		return complain("the primary has gone: %s", strerror(errno));

@@ -79,7 +79,9 @@ enum lockstep_fate {
  * @live_ns: secondary: when the guest went live; 0 if it did not
  * @replayed: something of the log was: the other side has the guest
  * @snapshot: primary: what goes to the other side; any thread looks how far it is
- * @pause_ns: how long the guest stood still for it
+ * @patience_ms: primary: for how long the guest stands still while the other side is silent
+ * @silent: it was, for too long
+ * @pause_ns: how long the guest stood still for the snapshot
  * @resent: outputs that were sent again
  */
 struct lockstep {
@@ -113,6 +115,8 @@ struct lockstep {
 	uint64_t live_ns;
 	bool replayed;
 	struct snapshot_writer snapshot;
+	unsigned int patience_ms;
+	bool silent;
 	uint64_t pause_ns;
 	unsigned int resent;
 };
@@ -141,7 +145,9 @@ int lockstep_begin(struct lockstep *l, int socket);
  * @l: lockstep_begin() was called
  *
  * The vCPU's thread, the guest between two instructions.  After an error the guest is as
- * it was, and lockstep_forget() follows instead of lockstep_watch().
+ * it was, and lockstep_forget() follows instead of lockstep_watch().  If the other side may
+ * be able to go live, the arbiter decides first; if that is for the other side, the guest
+ * ends here.
  *
  * Return: see above.
  */

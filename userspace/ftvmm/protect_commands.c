@@ -243,7 +243,9 @@ void protect_commands_look(struct protect_commands *c)
 		if (c->deferred.task.result)
 			lockstep_forget(c->lockstep);
 		if (c->deferred.task.result || lockstep_watch(c->lockstep))
-			failed(c, "the guest could not be protected");
+			failed(c, c->lockstep->silent ?
+			       "the other host was silent during the snapshot: the guest goes on" :
+			       "the guest could not be protected");
 	}
 }
 

@@ -22,8 +22,10 @@ static int write_all(struct snapshot_writer *w, const void *data, uint64_t size)
 
 		if (done < 0 && errno == EINTR)
 			continue;
-		if (done <= 0)
-			return complain("cannot write %s: %s", w->name, strerror(errno));
+		if (done <= 0) {
+			w->error = errno;
+			return complain("cannot write %s: %s", w->name, strerror(w->error));
+		}
 		from += done;
 		size -= done;
 		__atomic_store_n(&w->bytes, w->bytes + done, __ATOMIC_RELAXED);

@@ -40,12 +40,14 @@ struct snapshot_section {
  * @name: of that, for messages
  * @bytes: written so far; other threads may look, see snapshot_count()
  * @memory: bytes of the guest's memory that are done with: written, or only zeros; likewise
+ * @error: errno of what could not be written; 0 if nothing has failed
  */
 struct snapshot_writer {
 	int fd;
 	const char *name;
 	uint64_t bytes;
 	uint64_t memory;
+	int error;
 };
 
 /* One of the numbers above, in another thread than the one that writes. */
