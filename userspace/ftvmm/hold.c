@@ -107,9 +107,11 @@ static bool is_committed(const struct held *first, uint64_t committed)
 	return hold.mode == HOLD && first->position <= committed;
 }
 
-static bool is_released(const struct held *first, uint64_t position)
+static bool is_kept(const struct held *first, uint64_t limit)
 {
-	return hold.mode == KEEP && first->position <= position;
+	(void)first;
+	(void)limit;
+	return hold.mode == KEEP;
 }
 
 static bool is_too_much(const struct held *first, uint64_t limit)
@@ -195,11 +197,11 @@ void hold_drop(void)
 	wait_wake();
 }
 
-void hold_secondary_released(uint64_t position)
+void hold_secondary_released(void)
 {
 	struct held *held;
 
-	while ((held = take_if(is_released, position)))
+	while ((held = take_if(is_kept, 0)))
 		held->let_go(held, false);
 }
 

@@ -8,9 +8,9 @@
  * guest.  The main loop's lets them go.
  *
  * A secondary keeps the packets that its guest sends, which is where the primary's was a
- * little ago: nobody tells it which of them have left the primary.  When it goes live it
- * sends the last ones (again).  Any network may deliver a packet twice, or lose one;
- * protocols live with both, so the choice of which to send is for speed alone.
+ * little ago: only in a planned switch it is told that they have left the primary.  When it
+ * goes live it sends the last ones (again).  Any network may deliver a packet twice, or lose
+ * one; protocols live with both, so the choice of which to send is for speed alone.
  */
 #ifndef FTVMM_HOLD_H
 #define FTVMM_HOLD_H
@@ -97,11 +97,8 @@ void hold_drop(void);
  */
 void hold_secondary(hold_position_fn *position, void *data);
 
-/*
- * The primary has let go all up to @position: they need not be kept.  Only if that is
- * known.  Any thread.
- */
-void hold_secondary_released(uint64_t position);
+/* All that the guest has sent so far has left the primary: it need not be kept.  Any thread. */
+void hold_secondary_released(void);
 
 /**
  * hold_go_live() - the secondary has won: what was kept leaves, and from now on all at once

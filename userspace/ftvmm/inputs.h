@@ -32,7 +32,8 @@
 #define INPUT_TIME		6	/* value: seconds since 1970, 64 bits */
 #define INPUT_ENTROPY		7	/* value: random bytes */
 #define INPUT_OUTPUT		8	/* nothing: where the guest has sent something */
-#define INPUT_KINDS		9
+#define INPUT_RELEASED		9	/* nothing: all outputs so far have left the primary */
+#define INPUT_KINDS		10
 #define INPUT_INDEXES		16	/* devices of one kind */
 #define INPUT_TAG(kind, index)	((kind) << 8 | (index))
 

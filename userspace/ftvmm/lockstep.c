@@ -470,10 +470,20 @@ int lockstep_wait(struct lockstep *l)
 	return l->arrived ? 0 : complain("ended before the primary has come");
 }
 
+/* INPUT_RELEASED: see switchover_stop(). */
+static void on_released(void *device, const void *data, uint32_t size)
+{
+	(void)device;
+	(void)data;
+	(void)size;
+	hold_secondary_released();
+}
+
 int lockstep_receive(struct lockstep *l, struct options *options)
 {
 	struct recording *r = l->recording;
 
+	inputs_handle(INPUT_TAG(INPUT_RELEASED, 0), on_released, NULL);
 	r->replays = true;
 	r->lockstep = l;
 	r->state = (struct snapshot_reader){ .name = "the snapshot", .fd = l->socket };

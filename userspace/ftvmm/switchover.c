@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "hold.h"
+#include "inputs.h"
 #include "message.h"
 #include "switchover.h"
 #include "vcpu.h"
@@ -14,14 +15,23 @@
 #define LOOK_MS		10
 #define NS_PER_MS	1000000ull
 
+/* The log up to an output is on its way already: it needs no flush. */
+static bool has_released(struct lockstep *l, const struct kvm_ft_link_page *link)
+{
+	struct hold_stats held;
+
+	(void)l;
+	(void)link;
+	hold_get_stats(&held);
+	return !held.waiting;
+}
+
 /* Nothing of the guest is on its way any more; the log ends where it stands. */
 static bool is_through(struct lockstep *l, const struct kvm_ft_link_page *link)
 {
 	struct kvm_ft_status status;
-	struct hold_stats held;
 
-	hold_get_stats(&held);
-	return !held.waiting && l->is_settled(l->owner) &&
+	return has_released(l, link) && l->is_settled(l->owner) &&
 	       !kvmft_status(&l->recording->session, &status) &&
 	       link->committed >= status.bytes && link->replayed >= status.bytes;
 }
@@ -34,17 +44,17 @@ static bool is_over(void *data)
 }
 
 /* The page of the link cannot be waited for: it is looked at now and then. */
-static int wait_until_through(struct lockstep *l)
+static int await(struct lockstep *l, uint64_t end,
+		 bool (*is_so)(struct lockstep *l, const struct kvm_ft_link_page *link))
 {
 	const struct vcpu *vcpu = l->recording->vcpu;
-	uint64_t end = lockstep_now() + THROUGH_MS * NS_PER_MS;
 
 	for (;;) {
 		struct kvm_ft_link_page link = lockstep_link(l);
 
 		if (link.state != KVM_FT_LINK_UP)
 			return complain("no switch: the secondary was lost before it");
-		if (is_through(l, &link))
+		if (is_so(l, &link))
 			return 0;
 		if (lockstep_now() > end)
 			return complain("no switch: it takes the secondary, or a disk, over %u s",
@@ -55,15 +65,28 @@ static int wait_until_through(struct lockstep *l)
 	}
 }
 
+/* The secondary learns that it has nothing to send again. */
+static int tell_released(struct lockstep *l)
+{
+	struct kvmft_session *s = &l->recording->session;
+
+	if (kvmft_put_event(s, INPUT_TAG(INPUT_RELEASED, 0), NULL, 0))
+		return complain("no switch: %s", s->problem);
+	return 0;
+}
+
 int switchover_stop(struct lockstep *l)
 {
-	uint64_t began = lockstep_now();
+	uint64_t began = lockstep_now(), end = began + THROUGH_MS * NS_PER_MS;
 
 	/* The link was lost, and this side has won, since the switch was asked for. */
 	if (!l->recording->lockstep)
 		return complain("no switch: the guest is not protected any more");
+	/* An event has to come before the flush, which leaves the landmark. */
+	if (await(l, end, has_released) || tell_released(l))
+		return -1;
 	vcpu_flush(l->recording->vcpu);
-	if (wait_until_through(l))
+	if (await(l, end, is_through))
 		return -1;
 	l->stopped_ns = began;
 	__atomic_store_n(&l->concedes, true, __ATOMIC_SEQ_CST);

@@ -2,11 +2,12 @@
 /*
  * A planned switch: the guest goes on as its secondary, and no more here.
  *
- * The primary's guest stands still until the secondary has played all of the log, all that
- * was held back has left, and no disk request is under way.  Then the primary cuts the
- * link.  What follows is what follows whenever a link is lost, the arbiter's decision, but
- * that the primary lets the secondary go first.  If the secondary dies in that moment the
- * primary still contends, wins, and runs on: at no time is the guest nobody's.
+ * The primary's guest stands still until all that was held back has left, of which the log
+ * gets an event, the secondary has played all of the log, and no disk request is under way.
+ * Then the primary cuts the link.  What follows is what follows whenever a link is lost, the
+ * arbiter's decision, but that the primary lets the secondary go first.  If the secondary dies
+ * in that moment the primary still contends, wins, and runs on: at no time is the guest
+ * nobody's.
  */
 #ifndef FTVMM_SWITCHOVER_H
 #define FTVMM_SWITCHOVER_H

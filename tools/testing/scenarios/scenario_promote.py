@@ -24,6 +24,9 @@ def promote(scene):
         raise Failure((done.stdout + done.stderr).decode(errors="replace"))
     print(f"# {json.loads(done.stdout)}", flush=True)
     scene.cluster.wait_ended(scene.primary)
+    live = scene.cluster.wait_event(scene.secondary, "live")
+    if live["resent"]:
+        raise Failure(f"{live['resent']} packets were sent again, and all had left")
     scene.move_to(scene.secondary)
     scene.clients.wait_progress()
 

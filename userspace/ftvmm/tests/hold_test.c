@@ -272,15 +272,36 @@ static void a_secondary_keeps_the_last(void)
 	hold_release(UINT64_MAX);
 	hold_release_all();
 	EXPECT(!sent_count);
-	hold_secondary_released(HOLD_KEPT - 1);
-	EXPECT(dropped == HOLD_KEPT);
-	EXPECT(hold_go_live() == 10);
-	EXPECT(sent_count == 10 && sent[0] == HOLD_KEPT && sent[9] == HOLD_KEPT + 9);
+	EXPECT(hold_go_live() == HOLD_KEPT);
+	EXPECT(sent_count == HOLD_KEPT && sent[0] == 10 && sent[HOLD_KEPT - 1] == HOLD_KEPT + 9);
 	EXPECT(!hold_is_on());
 	hold_get_stats(&stats);
 	EXPECT(!stats.waiting && !stats.waiting_bytes);
 	put(0);
-	EXPECT(sent_count == 11);
+	EXPECT(sent_count == HOLD_KEPT + 1);
+}
+
+/* A switch that comes to nothing: the guest goes on, and what it sends then is kept. */
+static void a_secondary_forgets_what_has_left(void)
+{
+	hold_secondary_released();
+	hold_secondary(position, &here);
+	put(0);
+	put(1);
+	hold_secondary_released();
+	EXPECT(dropped == 2 && hold_is_on());
+	put(2);
+	EXPECT(hold_go_live() == 1 && sent_count == 1 && sent[0] == 2 && dropped == 2);
+}
+
+/* It is the secondary's alone. */
+static void a_primary_holds_what_has_not_left(void)
+{
+	hold_begin(position, &here);
+	put(0);
+	hold_secondary_released();
+	hold_release(0);
+	EXPECT(sent_in_order(1) && !dropped);
 }
 
 static void a_secondary_keeps_few_bytes(void)
@@ -331,6 +352,8 @@ static const struct test tests[] = {
 	TEST(a_loser_does_not_wait),
 	TEST(a_single_one_may_be_large),
 	TEST(a_secondary_keeps_the_last),
+	TEST(a_secondary_forgets_what_has_left),
+	TEST(a_primary_holds_what_has_not_left),
 	TEST(a_secondary_keeps_few_bytes),
 	TEST(a_secondary_forgets_the_old),
 	TEST(ends_while_it_waits),

@@ -23,9 +23,13 @@ static struct lockstep lockstep;
 static struct kvm_ft_link_page page;
 static struct hold_stats held;
 static bool settled;
+static uint64_t log_bytes;
+static bool is_full;		/* the log takes no event */
+static bool plays_the_event;
 static uint64_t time_ns;
 static int other_end;
 static int flushed;
+static int told;		/* how often the log got the event: all outputs have left */
 static int looks;		/* at the arbiter's records */
 static int accepts_after;	/* of these; or never, if it is negative */
 static uint64_t through_after;	/* the secondary has played all, in ns; or never, if it is 0 */
@@ -40,7 +44,7 @@ struct kvm_ft_link_page lockstep_link(const struct lockstep *l)
 {
 	(void)l;
 	if (through_after && time_ns >= through_after)
-		page.replayed = LOG_BYTES;
+		page.replayed = log_bytes;
 	return page;
 }
 
@@ -55,10 +59,25 @@ void hold_get_stats(struct hold_stats *stats)
 	*stats = held;
 }
 
+int kvmft_put_event(struct kvmft_session *s, uint32_t tag, const void *data, uint32_t size)
+{
+	EXPECT(s == &recording.session && tag == INPUT_TAG(INPUT_RELEASED, 0) && !data && !size);
+	EXPECT(!held.waiting && !flushed);	/* a flush leaves the landmark */
+	if (is_full)
+		return -EIO;
+	told++;
+	log_bytes++;
+	if (page.replayed && plays_the_event) {
+		page.committed = log_bytes;
+		page.replayed = log_bytes;
+	}
+	return 0;
+}
+
 int kvmft_status(struct kvmft_session *s, struct kvm_ft_status *status)
 {
 	(void)s;
-	*status = (struct kvm_ft_status){ .bytes = LOG_BYTES };
+	*status = (struct kvm_ft_status){ .bytes = log_bytes };
 	return 0;
 }
 
@@ -99,6 +118,10 @@ static void set_up(void)
 	settled = true;
 	time_ns = 0;
 	flushed = 0;
+	told = 0;
+	log_bytes = LOG_BYTES;
+	is_full = false;
+	plays_the_event = true;
 	looks = 0;
 	accepts_after = 0;
 	through_after = 0;
@@ -129,15 +152,16 @@ static bool hands_over(void)
 static void hands_over_when_all_is_through(void)
 {
 	EXPECT(hands_over());
-	EXPECT(flushed == 1 && lockstep.stopped_ns);
+	EXPECT(flushed == 1 && told == 1 && lockstep.stopped_ns);
 }
 
 static void waits_for_the_secondary(void)
 {
+	page.committed = log_bytes + 1;
 	page.replayed = 0;
 	through_after = 5 * SECOND_NS;
 	EXPECT(hands_over());
-	EXPECT(time_ns >= through_after);
+	EXPECT(time_ns >= through_after && told == 1);
 }
 
 /* Ten seconds, and no more: the guest stands still for that long. */
@@ -149,19 +173,32 @@ static bool gives_up(void)
 static void keeps_what_the_secondary_has_not_played(void)
 {
 	page.replayed = LOG_BYTES - 1;
+	plays_the_event = false;
+	page.committed = log_bytes + 1;
 	EXPECT(gives_up());
+}
+
+static void keeps_what_it_has_not_told(void)
+{
+	is_full = true;
+	EXPECT(!hands_over() && !told);
+	is_full = false;
+	plays_the_event = false;
+	EXPECT(gives_up() && told == 1);
 }
 
 static void keeps_what_was_not_acknowledged(void)
 {
 	page.committed = LOG_BYTES - 1;
+	plays_the_event = false;
+	page.replayed = log_bytes + 1;
 	EXPECT(gives_up());
 }
 
 static void keeps_outputs_that_wait(void)
 {
 	held.waiting = 1;
-	EXPECT(gives_up());
+	EXPECT(gives_up() && !told);
 }
 
 static void keeps_a_disk_that_works(void)
@@ -205,7 +242,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		TEST(hands_over_when_all_is_through), TEST(waits_for_the_secondary),
-		TEST(keeps_what_the_secondary_has_not_played),
+		TEST(keeps_what_the_secondary_has_not_played), TEST(keeps_what_it_has_not_told),
 		TEST(keeps_what_was_not_acknowledged), TEST(keeps_outputs_that_wait),
 		TEST(keeps_a_disk_that_works), TEST(does_not_wait_for_the_dead),
 		TEST(lets_the_secondary_propose_itself), TEST(contends_if_it_does_not),
