@@ -4,6 +4,7 @@
 
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "../ftd/config.h"
 #include "finding.h"
@@ -12,9 +13,10 @@
 enum {
 	OPTION_SECONDARY = 1,	/* those that know it need it */
 	OPTION_VERIFY = 2,
-	OPTION_DRY_RUN = 4,
-	OPTION_YES = 8,
-	OPTION_INTERVAL = 16,
+	OPTION_HASH_INTERVAL = 4,
+	OPTION_DRY_RUN = 8,
+	OPTION_YES = 16,
+	OPTION_INTERVAL = 32,
 };
 
 /**
@@ -22,6 +24,7 @@ enum {
  * @config: of ftd, for where things are
  * @argument: of the command; NULL if it has none
  * @secondary: the other host, or NULL
+ * @hash_interval: guest progress between two hashes of RAM, if it was given
  * @options: OPTION_* that were given
  * @interval: seconds between samples; 0 for one sample
  * @json: print JSON
@@ -30,6 +33,7 @@ struct arguments {
 	struct config config;
 	const char *argument;
 	const char *secondary;
+	uint64_t hash_interval;
 	unsigned int options;
 	unsigned int interval;
 	bool json;

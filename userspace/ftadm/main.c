@@ -13,7 +13,9 @@
 
 #define VERSION		"0.1.0"
 #define EXIT_USAGE	2
-#define OPT_VERIFY	256	/* has no letter */
+/* Options without a letter. */
+#define OPT_VERIFY	256
+#define OPT_HASH_INTERVAL	257
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 static int run_log_dump(const struct arguments *a)
@@ -37,9 +39,10 @@ static const struct command commands[] = {
 	{ "vm", "protect", "VM", "replay a VM that runs here on another host, from now on",
 	  "--secondary names the host: one of those in ftd.conf, or its address on the logging\n"
 	  "link. With --verify the secondary compares all registers with each entry of the log,\n"
-	  "and hashes of RAM at intervals; the VM is slower for it. With --dry-run the hosts are\n"
-	  "compared, and nothing is changed.",
-	  OPTION_SECONDARY | OPTION_VERIFY | OPTION_DRY_RUN, vm_protect },
+	  "and hashes of RAM at intervals; the VM is slower for it. --hash-interval says how far\n"
+	  "the guest runs in between; its VMM keeps that, also on its next host. With --dry-run\n"
+	  "the hosts are compared, and nothing is changed.",
+	  OPTION_SECONDARY | OPTION_VERIFY | OPTION_HASH_INTERVAL | OPTION_DRY_RUN, vm_protect },
 	{ "vm", "unprotect", "VM", "end the protection of a VM, which runs on here",
 	  "With --dry-run it is only looked at whether the VM is protected.",
 	  OPTION_DRY_RUN, vm_unprotect },
@@ -116,6 +119,7 @@ static void print_help(void)
 	     "  -j, --json             print JSON\n"
 	     "  -s, --secondary HOST   of vm protect: where to\n"
 	     "      --verify           of vm protect: compare registers and RAM all the time\n"
+	     "      --hash-interval N  of --verify: guest progress between two hashes of RAM\n"
 	     "  -n, --dry-run          only say whether it can be done\n"
 	     "  -y, --yes              of vm test-failover: do not ask\n"
 	     "  -i, --interval SECONDS of stats: again and again, 1 to 86400\n"
@@ -130,8 +134,9 @@ static void print_help(void)
 
 static void print_usage(FILE *to, const struct command *c)
 {
-	static const char *const texts[] = { " --secondary HOST", " [--verify]", " [--dry-run]",
-					     " [--yes]", " [--interval SECONDS]" };
+	static const char *const texts[] = { " --secondary HOST", " [--verify]",
+					     " [--hash-interval N]", " [--dry-run]", " [--yes]",
+					     " [--interval SECONDS]" };
 	unsigned int i;
 
 	fprintf(to, "usage: ftadm [-j] %s%s%s%s%s", c->object, *c->verb ? " " : "", c->verb,
@@ -179,6 +184,18 @@ static int read_interval(unsigned int *seconds, const char *text)
 	if (*text < '0' || *text > '9' || *end || errno || !number || number > 86400)
 		return complain("--interval is 1 to 86400 seconds, not '%s'", text);
 	*seconds = number;
+	return 0;
+}
+
+/* The VM's ftvmm knows the range. */
+static int read_hash_interval(uint64_t *progress, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	*progress = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || *progress > INT64_MAX)
+		return complain("--hash-interval is a number, not '%s'", text);
 	return 0;
 }
 
@@ -230,6 +247,7 @@ int main(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ "secondary", required_argument, NULL, 's' },
 		{ "verify", no_argument, NULL, OPT_VERIFY },
+		{ "hash-interval", required_argument, NULL, OPT_HASH_INTERVAL },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "yes", no_argument, NULL, 'y' },
 		{ "interval", required_argument, NULL, 'i' },
@@ -254,6 +272,11 @@ int main(int argc, char **argv)
 			break;
 		case OPT_VERIFY:
 			a.options |= OPTION_VERIFY;
+			break;
+		case OPT_HASH_INTERVAL:
+			a.options |= OPTION_HASH_INTERVAL;
+			if (read_hash_interval(&a.hash_interval, optarg))
+				return EXIT_USAGE;
 			break;
 		case 'n':
 			a.options |= OPTION_DRY_RUN;

@@ -63,6 +63,8 @@ static struct json_object *new_request(const struct arguments *a)
 	object_add_text(request, "vm", a->argument);
 	object_add_text(request, "host", a->secondary);
 	object_add_flag(request, "verify", a->options & OPTION_VERIFY);
+	if (a->options & OPTION_HASH_INTERVAL)
+		object_add_number(request, "hash_interval", a->hash_interval);
 	object_add_flag(request, "dry_run", a->options & OPTION_DRY_RUN);
 	return request;
 }

@@ -128,6 +128,7 @@ static enum control_result protect(void *owner, struct control_call *call)
 	struct order order = { .run = pairing_protect };
 
 	order.job.verify = d->config.verify || object_flag(call->request, "verify");
+	object_number(call->request, "hash_interval", &order.job.hash_interval);
 	order.job.dry_run = object_flag(call->request, "dry_run");
 	return carry_out(d, call, &order);
 }
@@ -222,7 +223,7 @@ static int open_control(struct daemon *d)
 		  .owner = d },
 		{ .name = "hosts", .parameters = "", .help = "other hosts that it knows",
 		  .run = hosts, .owner = &d->config },
-		{ .name = "protect", .parameters = "vm host verify dry_run",
+		{ .name = "protect", .parameters = "vm host verify hash_interval dry_run",
 		  .help = "begin to replay a VM of this host on another one", .run = protect,
 		  .owner = d },
 		{ .name = LOOK_REQUEST, .parameters = "vm host",

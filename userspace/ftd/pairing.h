@@ -39,12 +39,14 @@ struct pairing {
  * @vm: name of a VM of this host
  * @host: name or address of another one
  * @verify: registers and hashes of RAM are compared
+ * @hash_interval: guest progress between two of these; 0 for what it was last
  * @dry_run: only find out whether it can be done
  */
 struct protect_job {
 	char vm[VM_NAME];
 	char host[64];
 	bool verify;
+	uint64_t hash_interval;
 	bool dry_run;
 };
 

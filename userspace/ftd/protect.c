@@ -199,6 +199,8 @@ static int hand_over(struct protection *t)
 	if (request) {
 		object_add_number(request, "generation", t->vm.generation);
 		object_add_flag(request, "verify", t->job->verify);
+		if (t->job->hash_interval)
+			object_add_number(request, "hash_interval", t->job->hash_interval);
 	}
 	err = vm_request(t, control_request("events"), -1);
 	if (err)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/kvm_ft.h>
 #include <string.h>
 
 #include "machine_config.h"
@@ -6,7 +7,7 @@
 #include "message.h"
 
 #define SECTION		"machine"
-#define VERSION		2
+#define VERSION		3
 
 /**
  * struct machine_config - as it is in the snapshot
@@ -14,6 +15,7 @@
  * @generation: number of the protection that begins with this snapshot; 0 if none does
  * @tsc_khz: of the guest
  * @memory: bytes
+ * @hash_interval: guest progress between two hashes of RAM, for the next host, too
  * @checking: the log has registers and hashes
  * @console: enum console
  * @disks: how many
@@ -26,6 +28,7 @@ struct machine_config {
 	uint64_t generation;
 	uint64_t tsc_khz;
 	uint64_t memory;
+	uint64_t hash_interval;
 	uint32_t checking;
 	uint32_t console;
 	uint32_t disks;
@@ -47,6 +50,7 @@ int machine_config_save(const struct options *options, uint64_t generation, bool
 		.generation = generation,
 		.tsc_khz = options->tsc_khz,
 		.memory = options->memory,
+		.hash_interval = options->hash_interval,
 		.checking = checking,
 		.console = options->console,
 		.disks = options->disks,
@@ -68,6 +72,8 @@ static int is_sane(const struct machine_config *config)
 {
 	return config->disks <= DISKS_MAX && config->nets <= NICS_MAX &&
 	       config->tsc_khz <= INT32_MAX &&
+	       config->hash_interval >= KVM_FT_INTERVAL_MIN &&
+	       config->hash_interval <= KVM_FT_INTERVAL_MAX &&
 	       config->console <= CONSOLE_NONE && config->memory >= MEMORY_MIN &&
 	       config->memory <= MEMORY_MAX && config->memory % MEMORY_UNIT == 0;
 }
@@ -107,6 +113,7 @@ int machine_config_load(struct options *options, struct snapshot_reader *from)
 	options->tsc_khz = config.tsc_khz;
 	options->memory = config.memory;
 	options->console = config.console;
+	options->hash_interval = config.hash_interval;
 	options->recorded_checking = config.checking;
 	if (options->secondary >= 0 &&
 	    (options->nets != config.nets || options->disks != config.disks))

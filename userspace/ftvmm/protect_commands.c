@@ -128,6 +128,20 @@ static const char *obstacle(const struct protect_commands *c, bool is_protected)
 	return NULL;
 }
 
+/* How often RAM is hashed: as before, if nothing is said of that.  Returns whether it is sane. */
+static bool take_hash_interval(struct protect_commands *c, struct json_object *request)
+{
+	uint64_t interval;
+
+	if (!json_object_object_get_ex(request, "hash_interval", NULL))
+		return true;
+	if (!object_number(request, "hash_interval", &interval) ||
+	    interval < KVM_FT_INTERVAL_MIN || interval > KVM_FT_INTERVAL_MAX)
+		return false;
+	c->lockstep->recording->options->hash_interval = interval;
+	return true;
+}
+
 static enum control_result begin(void *owner, struct control_call *call)
 {
 	struct protect_commands *c = owner;
@@ -138,6 +152,10 @@ static enum control_result begin(void *owner, struct control_call *call)
 	if (call->fd < 0)
 		return control_refuse(call->reply, "see ftadm vm protect, which makes it",
 				      "no connection to the other host came with the request");
+	if (!take_hash_interval(c, call->request))
+		return control_refuse(call->reply, "100000000 is what it is at first",
+				      "the hash interval is %llu to %llu of guest progress",
+				      KVM_FT_INTERVAL_MIN, KVM_FT_INTERVAL_MAX);
 	c->lockstep->recording->verify = object_flag(call->request, "verify");
 	if (lockstep_begin(c->lockstep, call->fd))
 		return control_refuse(call->reply, "see ftvmm's messages, and --arbiter",
@@ -292,6 +310,8 @@ void protect_commands_status(struct protect_commands *c, struct json_object *rep
 		object_add_flag(reply, "verify", l->state == LOCKSTEP_SECONDARY ?
 				l->recording->options->recorded_checking :
 				l->recording->verify);
+	if (l->paired)
+		object_add_number(reply, "hash_interval", l->recording->options->hash_interval);
 	if (!l->paired || kvmft_link(&l->recording->session, &link) ||
 	    kvmft_status(&l->recording->session, &session))
 		return;
@@ -312,7 +332,7 @@ void protect_commands_status(struct protect_commands *c, struct json_object *rep
 int protect_commands_open(struct protect_commands *c)
 {
 	const struct control_command all[PROTECT_COMMANDS] = {
-		{ .name = "protect", .parameters = "generation verify",
+		{ .name = "protect", .parameters = "generation verify hash_interval",
 		  .help = "have a secondary on the host that the connection leads to",
 		  .run = begin },
 		{ .name = "unprotect", .parameters = "",

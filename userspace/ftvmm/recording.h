@@ -34,7 +34,7 @@ enum recording_step {
 
 /**
  * struct recording - a recording that is being made or played
- * @options: of the machine
+ * @options: of the machine; @hash_interval changes with what a protection is told
  * @folder: that is recorded to or replayed from
  * @verify: record: with registers and hashes
  * @created: record: the folder's files are ours
@@ -49,7 +49,7 @@ enum recording_step {
  * @event: room for an event that is replayed
  */
 struct recording {
-	const struct options *options;
+	struct options *options;
 	const char *folder;
 	bool verify;
 	bool created;

@@ -111,6 +111,9 @@ class ProtectTest(unittest.TestCase):
         self.assertEqual(request, {**plain, "verify": True, "dry_run": True})
         self.assertEqual(output, "VM guest can be protected by b\n")
         (self.folder / "ftd.sock").unlink()
+        _, _, request = self.protect(DONE, options=("--verify", "--hash-interval", "200000"))
+        self.assertEqual(request, {**plain, "verify": True, "hash_interval": 200000})
+        (self.folder / "ftd.sock").unlink()
         output, _, _ = self.protect({**DONE, "verify": True}, options=("--verify",))
         self.assertIn("VM guest is protected by b, and verified: ", output)
 

@@ -225,7 +225,7 @@ class FtadmTest(unittest.TestCase):
             self.assertEqual(self.ftadm(*arguments)[0], 2, arguments)
         status, output, _ = self.ftadm("vm", "protect", "--help")
         self.assertEqual(status, 0)
-        self.assertIn("--secondary HOST [--verify] [--dry-run]", output)
+        self.assertIn("--secondary HOST [--verify] [--hash-interval N] [--dry-run]", output)
 
 
 class FtdTest(unittest.TestCase):

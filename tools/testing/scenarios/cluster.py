@@ -28,7 +28,6 @@ MODULES = (("kvm-ft-lab-pmu", ""), ("kvm-ft", ""),
 ARBITER = "/dev/shared/arbiter"
 DISK = "/dev/shared/guest"
 NAME = "guest"
-HASH_INTERVAL = 2000000     # of a verified protection: several a second in a guest that works
 HOSTS = ("a", "b")                  # of a lab for scenarios
 GUEST_ADDRESS = "192.0.2.100"       # guest-workloads, do_serve
 GUEST_MEMORY = 160
@@ -109,8 +108,7 @@ class Cluster:
                           if peer != host)
         settings = (f"interface = ftlog\naddress = {self.log_address[host]}\n"
                     "ftvmm = /root/ftvmm\nftvmm-option = --counter lab\n"
-                    f"ftvmm-option = --arbiter {ARBITER}\n"
-                    f"ftvmm-option = --hash-interval {HASH_INTERVAL}\n[hosts]\n{peers}\n")
+                    f"ftvmm-option = --arbiter {ARBITER}\n[hosts]\n{peers}\n")
         self.run(host, "mkdir -p /etc/kvm-ft && umask 077 && "
                        f"echo {shlex.quote(secret)} >/etc/kvm-ft/secret && "
                        f"echo {shlex.quote(settings)} >/etc/kvm-ft/ftd.conf && "
@@ -142,8 +140,7 @@ class Cluster:
     def start_vmm(self, host, options):
         """Starts ftvmm in the background."""
         self.run(host, f"setsid /root/ftvmm --name {NAME} --control {CONTROL} "
-                       f"--log {MESSAGES} --arbiter {ARBITER} --counter lab "
-                       f"--hash-interval {HASH_INTERVAL} {options} "
+                       f"--log {MESSAGES} --arbiter {ARBITER} --counter lab {options} "
                        f"</dev/null >{CONSOLE} 2>&1 &")
 
     def boot(self, host):

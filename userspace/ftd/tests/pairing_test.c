@@ -38,6 +38,7 @@ static const char *behave;		/* of the second host's VMM */
 static uint16_t port;
 static unsigned int patience_ms;	/* with VMMs that start or end */
 static bool verify;			/* is asked for */
+static uint64_t hash_interval;		/* that is asked for; 0: none is */
 static bool verify_all;			/* by the hosts' settings */
 
 static char *path_of(const char *name)
@@ -235,6 +236,7 @@ static void set_up(void)
 	behave = "well";
 	patience_ms = TIME_MS;
 	verify = false;
+	hash_interval = 0;
 	verify_all = false;
 	vmm = 0;
 }
@@ -301,6 +303,8 @@ static struct json_object *ask_protect(const char *name, const char *host, bool 
 
 	if (verify)
 		object_add_flag(request, "verify", true);
+	if (hash_interval)
+		object_add_number(request, "hash_interval", hash_interval);
 	object_add_flag(request, "dry_run", dry_run);
 	return ask_first(request);
 }
@@ -392,6 +396,7 @@ static void hands_the_connection_over(void)
 static bool verifies(void)
 {
 	struct json_object *reply;
+	uint64_t interval = 1;
 	bool told, said;
 
 	start_daemons(secret);
@@ -401,6 +406,7 @@ static bool verifies(void)
 	told = object_flag(reply, "verified");
 	said = object_flag(reply, "verify");
 	EXPECT(told == said);
+	EXPECT(object_number(reply, "interval", &interval) && interval == hash_interval);
 	json_object_put(reply);
 	return told;
 }
@@ -412,6 +418,10 @@ static void verifies_if_told_so(void)
 	verify = true;
 	EXPECT(verifies());
 	tear_down();
+	hash_interval = 123456789012;
+	EXPECT(verifies());
+	tear_down();
+	hash_interval = 0;
 	verify = false;
 	verify_all = true;
 	EXPECT(verifies());

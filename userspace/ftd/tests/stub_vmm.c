@@ -80,9 +80,10 @@ static enum control_result protect(void *owner, struct control_call *call)
 	struct pollfd answer = { .fd = call->fd, .events = POLLIN };
 	struct stub *stub = owner;
 	char byte = 'm', reply[2] = "";
-	uint64_t generation = 0;
+	uint64_t generation = 0, interval = 0;
 
 	object_number(call->request, "generation", &generation);
+	object_number(call->request, "hash_interval", &interval);
 	tell_progress(stub);
 	if (call->fd < 0 || send(call->fd, &byte, 1, MSG_NOSIGNAL) != 1)
 		return control_refuse(call->reply, "send one", "there is no connection");
@@ -92,6 +93,7 @@ static enum control_result protect(void *owner, struct control_call *call)
 	object_add_text(call->reply, "echo", reply);
 	object_add_number(call->reply, "generation", generation);
 	object_add_number(call->reply, "pause_ms", 7);
+	object_add_number(call->reply, "interval", interval);
 	object_add_flag(call->reply, "verified", object_flag(call->request, "verify"));
 	return CONTROL_DONE;
 }
@@ -139,8 +141,8 @@ static int serve(struct stub *stub, const char *socket)
 	struct control_command commands[] = {
 		{ .name = "status", .parameters = "", .run = status, .owner = stub, .help = "" },
 		{ .name = "quit", .parameters = "", .run = quit, .owner = stub, .help = "" },
-		{ .name = "protect", .parameters = "generation verify", .run = protect,
-		  .owner = stub, .help = "" },
+		{ .name = "protect", .parameters = "generation verify hash_interval",
+		  .run = protect, .owner = stub, .help = "" },
 	};
 	int i, err = loop_open(&stub->loop) || control_open(&stub->control, &stub->loop, socket);
 
