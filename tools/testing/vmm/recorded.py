@@ -116,7 +116,8 @@ def record(host, guest, work, size, options=OPTIONS):
     said = messages(host)
     if status:
         raise Failure(f"recording ended with status {status}: {said}")
-    expect(said, r"recorded \d+ entries")
+    for pattern in (r"recorded \d+ entries", *work.says):
+        expect(said, pattern)
     check_output(work, output, carried)
     return output
 

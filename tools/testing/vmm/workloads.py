@@ -13,10 +13,13 @@ class Workload:
     """A program, and the machine and the help that it needs.
 
     short, full, measured: vmm.size= of the tests, of the campaign, and of make bench, 0 if
-    it is not measured; what it counts is the guest script's affair.  memory: of the guest, in MiB.  disk: MiB of /dev/vda.
+    it is not measured; what it counts is the guest script's affair.
+    memory: of the guest, in MiB.  disk: MiB of /dev/vda.
     format: a shell command of the host that makes a file system on $disk.  net: there is
     a tap device.  serves: MiB of the file at http://192.168.77.1:5001/sent, as a multiple
-    of the size; takes: of what it sends to port 5002, likewise.  on: for drive, with $size.  expect: patterns in the output.
+    of the size; takes: of what it sends to port 5002, likewise.  on: for drive, with $size.
+    expect: patterns in the output.
+    says: patterns in what ftvmm says while it records.
     diverges: what is expected of it on a host with nested paging.
     """
 
@@ -35,6 +38,7 @@ class Workload:
     takes: int = 0
     on: tuple = ()
     expect: tuple = ()
+    says: tuple = ()
     diverges: bool = False
 
 
@@ -57,6 +61,8 @@ WORKLOADS = (
     Workload("receive", 4, 256, 8, net=True, serves=1, expect=("^received [0-9a-f]{64}",)),
     Workload("send", 4, 256, 8, net=True, takes=1, expect=("^sent [0-9a-f]{64}",)),
     Workload("fio", 1, 64, programs=("fio",), memory=512, disk=64, expect=("^err= 0$",)),
+    Workload("resets", 2, 20, disk=16, expect=(r"^resets: 0,", r"^resets: [1-9]\d*,"),
+             says=("the guest starts again$",)),
     Workload("stress", 1, 20, programs=("stress-ng",), memory=256, disk=128, diverges=True,
              expect=("^pages swapped out: [1-9]",)),
     Workload("clocks", 1, 20, programs=("stress-ng",), memory=160),
