@@ -184,6 +184,10 @@ class Cluster:
         """The guest's disk as a file of this machine."""
         return shared_disk(self.lab.config, "guest")
 
+    def arbiter_image(self):
+        """The arbiter's area, likewise."""
+        return shared_disk(self.lab.config, "arbiter")
+
     def serves(self, host):
         """Does the guest's console say so?"""
         said = self.run(host, f"cat {CONSOLE} {MESSAGES} {SECONDARY} 2>/dev/null; "
