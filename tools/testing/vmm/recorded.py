@@ -74,11 +74,14 @@ def clean(host, work, size):
     return _taken(host, size * work.takes << 20) if work.takes else None
 
 
-def command(host, guest, work, size, options, wrapper=""):
-    """The shell command that runs a workload to its end; wrapper: what runs ftvmm."""
+def command(host, guest, work, size, options, wrapper="", append=""):
+    """The shell command that runs a workload to its end.
+
+    wrapper: what runs ftvmm. append: to the guest's command line.
+    """
     kernel, initrd = host.files[guest.label]
     words = [f"-k {kernel} -i {initrd} -m {work.memory}",
-             f"-a 'quiet vmm.do={work.name} vmm.size={size}'"]
+             f"-a 'quiet vmm.do={work.name} vmm.size={size} {append}'"]
     if work.disk:
         words.append(f"--disk {DISK}")
     if work.net:
