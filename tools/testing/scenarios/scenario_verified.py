@@ -9,11 +9,23 @@ HASHES = 5
 HASH_INTERVAL = 2000000     # several a second in a guest that works
 
 
-def protect_verified(scene, *options):
-    """As Scene.protect_again(), but that registers and RAM are compared."""
-    done = scene.lab.exec(scene.primary, ["/root/ftadm", "-j", "vm", "protect", NAME, "--verify",
+def ask(scene, *options):
+    """Asks for a protection that compares registers and RAM; returns what came of it."""
+    return scene.lab.exec(scene.primary, ["/root/ftadm", "-j", "vm", "protect", NAME, "--verify",
                                           "--secondary", scene.secondary, *options],
                           timeout=SECONDS)
+
+
+def expect_refused(scene):
+    """RAM cannot be hashed all the time."""
+    done = ask(scene, "--hash-interval", "1")
+    if not done.status or b"the hash interval is 100000 to" not in done.stdout:
+        raise Failure((done.stdout + done.stderr).decode(errors="replace"))
+
+
+def protect_verified(scene, *options):
+    """As Scene.protect_again(), but that registers and RAM are compared."""
+    done = ask(scene, *options)
     if done.status or not json.loads(done.stdout)["verify"]:
         raise Failure((done.stdout + done.stderr).decode(errors="replace"))
     scene.cluster.follow_events(scene.secondary)
@@ -35,6 +47,7 @@ def expect_hashes(scene):
 def run(scene):
     """The scenario.  The second time nobody says how often: the VM knows."""
     scene.serve()
+    expect_refused(scene)
     protect_verified(scene, "--hash-interval", str(HASH_INTERVAL))
     expect_hashes(scene)
     scene.cluster.stop(scene.primary, "ftvmm", "KILL")
