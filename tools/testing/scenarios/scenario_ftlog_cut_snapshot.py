@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The link for logs is cut when all of the snapshot is through: the primary alone goes on.
+"""The link for logs is cut when all of the snapshot is through: exactly one host goes on.
 
-The secondary has the whole guest, but what it says of that does not arrive.
+The secondary has the whole guest, but what it says of that hardly arrives.  If it does, the log
+has begun, and the arbiter decides.
 """
 
 import subprocess
