@@ -26,75 +26,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "connection.h"
 #include "kselftest_harness.h"
 #include "pair.h"
+#include "../../../kvm-ft/replay/frame.h"
 #include "../../../userspace/libkvmft/session.h"
 
-#define INTERFACE	"lo"
 #define GENERATION	7
-
-static void set_parameter(const char *name, const char *value)
-{
-	pair_set_parameter("kvm_ft_tcp", name, value);
-}
-
-static void loopback_up(void)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_name = INTERFACE };
-
-	if (ioctl(fd, SIOCGIFFLAGS, &request))
-		err(1, "SIOCGIFFLAGS");
-	request.ifr_flags |= IFF_UP;
-	if (ioctl(fd, SIOCSIFFLAGS, &request))
-		err(1, "SIOCSIFFLAGS");
-	close(fd);
-}
-
-static int tcp_socket(void)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		err(1, "socket");
-	return fd;
-}
-
-static void bind_to_interface(int fd)
-{
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, INTERFACE, sizeof(INTERFACE)))
-		err(1, "SO_BINDTODEVICE");
-}
-
-/* Two ends of a connection; @bound: to the interface for logs. */
-static void connection(int fds[2], int bound)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	socklen_t size = sizeof(address);
-	int listener = tcp_socket();
-
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	fds[0] = tcp_socket();
-	if (bound)
-		bind_to_interface(fds[0]);
-	if (bind(listener, (void *)&address, size) || listen(listener, 1) ||
-	    getsockname(listener, (void *)&address, &size) ||
-	    connect(fds[0], (void *)&address, size))
-		err(1, "connecting to ourselves");
-	fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fds[1] < 0)
-		err(1, "accept");
-	if (bound)
-		bind_to_interface(fds[1]);
-	close(listener);
-}
-
-static int try_set_log(int session, int fd, uint64_t generation)
-{
-	struct kvm_ft_log log = { .fd = fd, .type = KVM_FT_LOG_TCP, .generation = generation };
-
-	return ioctl(session, KVM_FT_SET_LOG, &log) ? errno : 0;
-}
 
 static const struct kvm_ft_link_page *map_page(int session)
 {
@@ -116,15 +54,14 @@ FIXTURE(tcp) {
 FIXTURE_SETUP(tcp)
 {
 	pair_set_up();
-	loopback_up();
-	set_parameter("log_interface", INTERFACE);
+	connection_set_up();
 	self->record.role = KVM_FT_RECORD;
 	self->replay.role = KVM_FT_REPLAY;
 	side_create(&self->record);
 	side_create(&self->replay);
 	self->source = map_page(self->record.session);
 	self->sink = map_page(self->replay.session);
-	connection(self->fds, 1);
+	connection_make(self->fds, 1);
 }
 
 FIXTURE_TEARDOWN(tcp)
@@ -133,18 +70,8 @@ FIXTURE_TEARDOWN(tcp)
 	munmap((void *)self->sink, getpagesize());
 	side_destroy(&self->record);
 	side_destroy(&self->replay);
-	set_parameter("failure_timeout_ms", "1000");
-	set_parameter("log_interface", "");
+	connection_tear_down();
 	pair_tear_down();
-}
-
-static void set_log(int session, int fd)
-{
-	errno = try_set_log(session, fd, GENERATION);
-	if (errno)
-		err(1, "KVM_FT_SET_LOG");
-	/* It is the kernel's now. */
-	close(fd);
 }
 
 static uint32_t state(const struct kvm_ft_link_page *page)
@@ -165,8 +92,8 @@ TEST_F(tcp, both_end_in_the_same_state)
 {
 	struct side *record = &self->record, *replay = &self->replay;
 
-	set_log(self->record.session, self->fds[0]);
-	set_log(self->replay.session, self->fds[1]);
+	connection_give(self->record.session, self->fds[0], GENERATION);
+	connection_give(self->replay.session, self->fds[1], GENERATION);
 	EXPECT_EQ(KVM_FT_LINK_NONE, state(self->source));
 	pair_run_workers(record, replay);
 
@@ -186,14 +113,7 @@ TEST_F(tcp, both_end_in_the_same_state)
 	EXPECT_EQ(0, self->source->error);
 }
 
-/*
- * An output's position is committed, and who polls learns of it.  Both guests stand at their
- * first instruction.
- */
-/* Frames of the wire (wire-protocol.rst). */
-#define FRAME_HEAD	40
-#define FRAME_MOST	(FRAME_HEAD + 68 * 1024)
-#define FRAME_BYE	5
+#define FRAME_MOST	(KVM_FT_FRAME_HEAD + KVM_FT_FRAME_MAX)
 #define HANG_UP_MS	300	/* what would hang up too early does it in less */
 
 /**
@@ -210,11 +130,6 @@ struct relay {
 	int hung_up;
 };
 
-static int read_fully(int fd, uint8_t *buf, size_t size)
-{
-	return !size || recv(fd, buf, size, MSG_WAITALL) == (ssize_t)size;
-}
-
 /* A BYE is late by as long as a sink that does not wait for it needs to hang up. */
 static void wait_before_bye(struct relay *r)
 {
@@ -228,17 +143,15 @@ static void *relay_frames(void *arg)
 {
 	static uint8_t frame[FRAME_MOST];
 	struct relay *r = arg;
-	uint32_t type, length;
+	struct kvm_ft_frame head;
 
-	while (read_fully(r->from, frame, FRAME_HEAD)) {
-		memcpy(&type, frame + 4, sizeof(type));
-		memcpy(&length, frame + 8, sizeof(length));
-		if (length > FRAME_MOST - FRAME_HEAD ||
-		    !read_fully(r->from, frame + FRAME_HEAD, length))
+	while (connection_read(r->from, frame, KVM_FT_FRAME_HEAD)) {
+		if (kvm_ft_frame_decode(&head, frame) ||
+		    !connection_read(r->from, frame + KVM_FT_FRAME_HEAD, head.length))
 			break;
-		if (type == FRAME_BYE)
+		if (head.type == KVM_FT_FRAME_BYE)
 			wait_before_bye(r);
-		if (send(r->to, frame, FRAME_HEAD + length, MSG_NOSIGNAL) < 0)
+		if (send(r->to, frame, KVM_FT_FRAME_HEAD + head.length, MSG_NOSIGNAL) < 0)
 			break;
 	}
 	shutdown(r->to, SHUT_WR);
@@ -266,9 +179,9 @@ TEST_F(tcp, end_of_the_log_is_waited_for)
 	struct relay relay = {};
 	int sink[2];
 
-	connection(sink, 1);
-	set_log(record->session, self->fds[0]);
-	set_log(replay->session, sink[0]);
+	connection_make(sink, 1);
+	connection_give(record->session, self->fds[0], GENERATION);
+	connection_give(replay->session, sink[0], GENERATION);
 	relay.from = self->fds[1];
 	relay.to = sink[1];
 	if (pthread_create(&there, NULL, relay_frames, &relay) ||
@@ -293,6 +206,10 @@ TEST_F(tcp, end_of_the_log_is_waited_for)
 	close(relay.to);
 }
 
+/*
+ * An output's position is committed, and who polls learns of it.  Both guests stand at their
+ * first instruction.
+ */
 TEST_F(tcp, outputs_are_committed)
 {
 	struct pollfd p = { .fd = self->record.session, .events = POLLIN };
@@ -301,8 +218,8 @@ TEST_F(tcp, outputs_are_committed)
 	struct kvm_ft_status st;
 	uint64_t committed, position;
 
-	set_log(self->record.session, self->fds[0]);
-	set_log(self->replay.session, self->fds[1]);
+	connection_give(self->record.session, self->fds[0], GENERATION);
+	connection_give(self->replay.session, self->fds[1], GENERATION);
 	side_load_worker(&record->g);
 	side_load_worker(&replay->g);
 	side_start(record);
@@ -358,8 +275,8 @@ TEST_F(tcp, replay_goes_live_where_the_log_ends)
 {
 	struct side *record = &self->record, *replay = &self->replay;
 
-	ASSERT_EQ(0, try_set_log(record->session, self->fds[0], GENERATION));
-	ASSERT_EQ(0, try_set_log(replay->session, self->fds[1], GENERATION));
+	ASSERT_EQ(0, connection_try(record->session, self->fds[0], GENERATION));
+	ASSERT_EQ(0, connection_try(replay->session, self->fds[1], GENERATION));
 	side_load_worker(&record->g);
 	side_load_worker(&replay->g);
 	if (pthread_create(&replay->thread, NULL, take_over, replay))
@@ -392,8 +309,8 @@ TEST_F(tcp, silence_ends_the_link)
 	int peer = self->fds[1], n;
 	char byte;
 
-	set_parameter("failure_timeout_ms", "200");
-	set_log(self->record.session, self->fds[0]);
+	connection_parameter("failure_timeout_ms", "200");
+	connection_give(self->record.session, self->fds[0], GENERATION);
 	side_load_chatter(&self->record);
 	side_run(&self->record);
 	wait_for_end(self->record.session);
@@ -426,7 +343,7 @@ TEST_F(tcp, user_timeout_is_lifted)
 	socklen_t size = sizeof(ms);
 
 	ASSERT_EQ(0, setsockopt(same, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, size));
-	set_log(self->record.session, self->fds[0]);
+	connection_give(self->record.session, self->fds[0], GENERATION);
 	start_with_bad_peer(&self->record);
 	ASSERT_EQ(0, getsockopt(same, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &size));
 	EXPECT_EQ(0, ms);
@@ -439,7 +356,7 @@ TEST_F(tcp, garbage_ends_the_link)
 	char garbage[4096];
 	int peer = self->fds[1];
 
-	set_log(self->record.session, self->fds[0]);
+	connection_give(self->record.session, self->fds[0], GENERATION);
 	memset(garbage, 0x5a, sizeof(garbage));
 	ASSERT_EQ((ssize_t)sizeof(garbage), write(peer, garbage, sizeof(garbage)));
 	start_with_bad_peer(&self->record);
@@ -453,8 +370,8 @@ TEST_F(tcp, another_generation_is_not_accepted)
 {
 	struct kvm_ft_start start = { .role = KVM_FT_REPLAY };
 
-	ASSERT_EQ(0, try_set_log(self->record.session, self->fds[0], GENERATION));
-	ASSERT_EQ(0, try_set_log(self->replay.session, self->fds[1], GENERATION + 1));
+	ASSERT_EQ(0, connection_try(self->record.session, self->fds[0], GENERATION));
+	ASSERT_EQ(0, connection_try(self->replay.session, self->fds[1], GENERATION + 1));
 	start_with_bad_peer(&self->record);
 	EXPECT_EQ(-1, ioctl(self->replay.session, KVM_FT_START, &start));
 	/* Who looks first says so, the other one sees it go. */
@@ -470,20 +387,20 @@ TEST_F(tcp, sockets_that_do_not_fit_are_refused)
 {
 	int session = self->record.session, fds[2], fd;
 
-	connection(fds, 0);
-	EXPECT_EQ(ENODEV, try_set_log(session, fds[0], 1));
+	connection_make(fds, 0);
+	EXPECT_EQ(ENODEV, connection_try(session, fds[0], 1));
 	close(fds[0]);
 	close(fds[1]);
-	fd = tcp_socket();
-	EXPECT_EQ(ENOTCONN, try_set_log(session, fd, 1));
+	fd = connection_socket();
+	EXPECT_EQ(ENOTCONN, connection_try(session, fd, 1));
 	close(fd);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	EXPECT_EQ(EPROTOTYPE, try_set_log(session, fd, 1));
+	EXPECT_EQ(EPROTOTYPE, connection_try(session, fd, 1));
 	close(fd);
-	EXPECT_EQ(ENOTSOCK, try_set_log(session, self->record.g.vm, 1));
-	EXPECT_EQ(EBADF, try_set_log(session, 1000, 1));
-	set_parameter("log_interface", "eth7");
-	EXPECT_EQ(ENODEV, try_set_log(session, self->fds[0], 1));
+	EXPECT_EQ(ENOTSOCK, connection_try(session, self->record.g.vm, 1));
+	EXPECT_EQ(EBADF, connection_try(session, 1000, 1));
+	connection_parameter("log_interface", "eth7");
+	EXPECT_EQ(ENODEV, connection_try(session, self->fds[0], 1));
 	close(self->fds[0]);
 	close(self->fds[1]);
 }

@@ -93,21 +93,28 @@ void side_load_chatter(struct side *side)
 	guest_load_code(&side->g, chatter);
 }
 
+int side_try_start(struct side *side, struct kvm_ft_start *args)
+{
+	*args = (struct kvm_ft_start){ .role = side->role };
+	if (side->role == KVM_FT_RECORD) {
+		args->flags = KVM_FT_START_CHECKING;
+		args->mark_interval = KVM_FT_INTERVAL_MIN;
+		args->ram_hash_interval = 10 * KVM_FT_INTERVAL_MIN;
+	}
+	return ioctl(side->session, KVM_FT_START, args) ? errno : 0;
+}
+
 void side_start(struct side *side)
 {
-	struct kvm_ft_start args = { .role = side->role };
+	struct kvm_ft_start args;
 
-	if (side->role == KVM_FT_RECORD) {
-		args.flags = KVM_FT_START_CHECKING;
-		args.mark_interval = KVM_FT_INTERVAL_MIN;
-		args.ram_hash_interval = 10 * KVM_FT_INTERVAL_MIN;
-	}
-	if (ioctl(side->session, KVM_FT_START, &args))
+	errno = side_try_start(side, &args);
+	if (errno)
 		err(1, "KVM_FT_START (role %u, reason %u)", side->role, args.reason);
 }
 
-/* The same on both sides: the event's number goes to the guest. */
-static void deliver(struct side *side)
+/* The same on both sides: the event's number goes to the guest.  Its errno, or 0. */
+static int deliver(struct side *side)
 {
 	uint32_t number = side->events + 1;
 	struct kvm_ft_data data = {
@@ -115,9 +122,10 @@ static void deliver(struct side *side)
 	};
 
 	if (ioctl(side->session, KVM_FT_EVENT, &data))
-		err(1, "KVM_FT_EVENT");
+		return errno;
 	memcpy(side->g.mem + MAILBOX, &number, sizeof(number));
 	__atomic_add_fetch(&side->events, 1, __ATOMIC_SEQ_CST);
+	return 0;
 }
 
 /* Until the guest, the log or the session ends. */
@@ -136,7 +144,9 @@ void side_run_until_end(struct side *side)
 		side->exit = run.exit;
 		if (run.exit != KVM_FT_EXIT_LANDMARK && run.exit != KVM_FT_EXIT_EVENT)
 			return;
-		deliver(side);
+		side->error = deliver(side);
+		if (side->error)
+			return;
 	}
 }
 

@@ -24,7 +24,7 @@
  * @role: KVM_FT_RECORD or KVM_FT_REPLAY
  * @thread: runs it
  * @exit: the last KVM_FT_EXIT_*
- * @error: errno of the KVM_FT_RUN that ended it
+ * @error: errno of the KVM_FT_RUN or KVM_FT_EVENT that ended it
  * @interrupted: KVM_FT_RUNs that a signal ended
  * @events: delivered
  * @status: at the end
@@ -58,6 +58,9 @@ void side_load_worker(struct guest *g);
 /* A guest that fills the log, for ever. */
 void side_load_chatter(struct side *side);
 
+/* KVM_FT_START; @args: receives what it was called with.  Returns its errno, or 0. */
+int side_try_start(struct side *side, struct kvm_ft_start *args);
+/* The same, which has to succeed. */
 void side_start(struct side *side);
 /* KVM_FT_RUN until the guest, the log or the session ends. */
 void side_run_until_end(struct side *side);
