@@ -390,11 +390,18 @@ static void stop_threads(struct tcp_end *t)
 	t->sender = NULL;
 }
 
+/*
+ * They do little at a time, and the guest's outputs wait for it: not for a turn among the
+ * host's vCPUs as well.
+ */
 static struct task_struct *start(int (*what)(void *data), struct tcp_end *t, const char *name)
 {
 	struct task_struct *thread = kthread_run(what, t, "kvm-ft-%s", name);
 
-	return IS_ERR(thread) ? NULL : thread;
+	if (IS_ERR(thread))
+		return NULL;
+	sched_set_fifo_low(thread);
+	return thread;
 }
 
 static int tcp_open(struct kvm_ft_end *end, bool write)
