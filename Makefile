@@ -191,7 +191,7 @@ campaign-scenarios: ftvmm ftadm ftd ft-arbiter modules ## of these, the failures
 	$(TESTING)/scenarios/run-scenarios --kernel $(KERNEL) --paging $(PAGING) --runs $(RUNS) $(addprefix --seed ,$(SEED)) $(T)
 
 .PHONY: bench
-bench: modules ftvmm ## count what kvm-ft costs, to build/bench.json (T="workload...": only those)
+bench: modules ftvmm ftadm ftd ft-arbiter ## count what kvm-ft costs, to build/bench.json (T="workload...", T=protection: only those)
 	@$(DEPS) selftest lab-6.12 lab-$(KERNEL) workloads
 	@$(MAKE) --no-print-directory -C $(TESTING)/bench
 	@$(TESTING)/bench/bench --kernel $(KERNEL) $(T)
