@@ -356,23 +356,44 @@ static void kick(struct kvm_ft_session *s)
 	kvm_vcpu_kick(s->arch.vcpu);
 }
 
-static int finish_recording(struct kvm_ft_session *s)
+/* Could a replay stop here?  Where the guest has left by itself it does so anyway. */
+static int may_end(struct kvm_ft_session *s)
 {
-	struct kvm_ft_entry e = { .kind = KVM_FT_KIND_STOP };
+	if (!s->arch.counter) {
+		kvm_ft_locate_start(s);
+		return 1;
+	}
+	if (s->at_landmark || s->at_exit || s->halted)
+		return 1;
+	return kvm_ft_may_end(s);
+}
+
+static int record_stop(struct kvm_ft_session *s, bool here)
+{
+	struct kvm_ft_entry e = {
+		.kind = KVM_FT_KIND_STOP,
+		.value = here ? KVM_FT_STOP_HERE : KVM_FT_STOP_BEFORE,
+	};
 	int err = 0;
 
-	if (s->stopping)
-		return kvm_ft_log_close(s);
-	if (!s->arch.counter)
-		kvm_ft_locate_start(s);
-	if (s->ram.interval)
+	if (here && s->ram.interval)
 		err = kvm_ft_ram_record_all(s);
 	if (!err)
 		err = kvm_ft_log_room(s, 0);
-	if (!err)
-		err = kvm_ft_async(s, &e);
-	if (err)
-		return err;
+	return err ?: kvm_ft_async(s, &e);
+}
+
+static int finish_recording(struct kvm_ft_session *s)
+{
+	int r;
+
+	if (s->stopping)
+		return kvm_ft_log_close(s);
+	r = may_end(s);
+	if (r >= 0)
+		r = record_stop(s, r);
+	if (r < 0)
+		return r;
 	s->stopping = true;
 	return kvm_ft_log_close(s);
 }

@@ -155,6 +155,7 @@ static int leave_to_vmm(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	if (is_end(reason) && kvm_ft_sync(s, KVM_FT_KIND_EXIT, &reason))
 		return GO_ON;	/* and find that the session has ended */
 	run->exit = KVM_FT_EXIT_KVM;
+	s->at_exit = true;
 	return RETURN;
 }
 
@@ -164,6 +165,7 @@ static int run_guest(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	long r;
 
 	s->at_landmark = false;
+	s->at_exit = false;
 	s->leave = KVM_FT_LEAVE_KVM;
 	r = kvm_run(s);
 	switch (s->leave) {

@@ -114,6 +114,7 @@ struct kvm_ft_ram {
  * @leave: set by the hooks, read by KVM_FT_RUN
  * @halted: the guest has executed HLT and nothing woke it yet
  * @at_landmark: events may be delivered (record)
+ * @at_exit: the guest has asked the VMM for something, and was not run since
  * @ram: hashes of guest RAM
  * @mark_interval: progress without an entry after which a mark is recorded
  * @armed: the counter will overflow when an interval is over; cleared by that,
@@ -153,6 +154,7 @@ struct kvm_ft_session {
 	enum kvm_ft_leave leave;
 	bool halted;
 	bool at_landmark;
+	bool at_exit;
 	struct kvm_ft_ram ram;
 	u64 mark_interval;
 	bool armed;

@@ -42,7 +42,7 @@
  * @KVM_FT_KIND_TIMER: the LAPIC timer expired here
  * @KVM_FT_KIND_MARK: nothing asynchronous happens up to this progress; no @rip
  * @KVM_FT_KIND_RAM_HASH: @value is the hash of @npages guest pages from @gfn
- * @KVM_FT_KIND_STOP: recording ended here, @value says why (32 bits)
+ * @KVM_FT_KIND_STOP: recording ended here, @value is enum kvm_ft_stop (32 bits)
  */
 enum kvm_ft_kind {
 	KVM_FT_KIND_RDTSC		= 1,
@@ -61,6 +61,17 @@ enum kvm_ft_kind {
 };
 
 #define KVM_FT_KIND_LIMIT	64	/* kinds are below this */
+
+/**
+ * enum kvm_ft_stop - where a replay ends
+ * @KVM_FT_STOP_HERE: where the recording did
+ * @KVM_FT_STOP_BEFORE: behind the entry before: where the recording ended, no replay could
+ *	be stopped
+ */
+enum kvm_ft_stop {
+	KVM_FT_STOP_HERE,
+	KVM_FT_STOP_BEFORE,
+};
 
 /**
  * enum kvm_ft_class - how the engine comes to an entry of a kind

@@ -218,6 +218,38 @@ static void engine_closed_without_stop(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->replayer.reader.reason, KVM_FT_LOG_STOP);
 }
 
+/* A recording that ended where no replay can: its stop is not waited for. */
+static void engine_stop_before(struct kunit *test)
+{
+	struct kvm_ft_entry e = { KIND(RDTSC), .progress = 5, .rip = 7 };
+	struct engine_test *t = test->priv;
+
+	record(test, e);
+	record(test, (struct kvm_ft_entry){
+		KIND(STOP), .progress = 9, .rip = 8, .value = KVM_FT_STOP_BEFORE,
+	});
+	pass_block(test);
+	KUNIT_EXPECT_FALSE(test, t->replayer.stopped);
+	KUNIT_EXPECT_EQ(test, take(test, e), 0);
+	KUNIT_EXPECT_TRUE(test, t->replayer.stopped);
+	KUNIT_EXPECT_FALSE(test, t->replayer.have);
+	load_closing_block(test, KVM_FT_BLOCK_HEADER);
+}
+
+static void engine_stop_of_unknown_value(struct kunit *test)
+{
+	struct kvm_ft_entry e = { KIND(RDTSC), .progress = 5, .rip = 7 };
+	struct engine_test *t = test->priv;
+
+	record(test, e);
+	record(test, (struct kvm_ft_entry){
+		KIND(STOP), .progress = 5, .rip = 7, .value = KVM_FT_STOP_BEFORE + 1,
+	});
+	pass_block(test);
+	KUNIT_EXPECT_EQ(test, take(test, e), -EBADMSG);
+	KUNIT_EXPECT_EQ(test, t->replayer.reader.reason, KVM_FT_LOG_STOP);
+}
+
 static void engine_entry_behind_stop(struct kunit *test)
 {
 	struct kvm_ft_entry e = { KIND(STOP), .progress = 5, .rip = 7 };
@@ -259,6 +291,8 @@ static struct kunit_case engine_cases[] = {
 	KUNIT_CASE(engine_limit),
 	KUNIT_CASE(engine_stop),
 	KUNIT_CASE(engine_closed_without_stop),
+	KUNIT_CASE(engine_stop_before),
+	KUNIT_CASE(engine_stop_of_unknown_value),
 	KUNIT_CASE(engine_entry_behind_stop),
 	KUNIT_CASE(engine_reserve),
 	{}

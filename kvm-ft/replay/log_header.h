@@ -11,7 +11,7 @@
 
 /* Another major version is refused; a higher minor one only appends to the header. */
 #define KVM_FT_LOG_MAJOR	2
-#define KVM_FT_LOG_MINOR	1
+#define KVM_FT_LOG_MINOR	2
 
 #define KVM_FT_LOG_SLOTS_MAX	64
 #define KVM_FT_LOG_NAME_SIZE	64	/* of each string, with its terminating NUL */

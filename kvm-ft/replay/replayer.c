@@ -39,22 +39,34 @@ bool kvm_ft_replayer_limited(const struct kvm_ft_replayer *r)
 	return r->limit && !r->have && r->reader.codec.ordinal >= r->limit;
 }
 
-/* Marks say how far the guest may run where there is no next entry yet. */
+/*
+ * Not for the guest to come to: marks, which say how far it may run where there is no next
+ * entry yet, and a stop that is behind what was replayed already.
+ */
+static bool has_no_place(struct kvm_ft_replayer *r)
+{
+	if (r->next.kind == KVM_FT_KIND_MARK)
+		r->free_until = r->next.progress;
+	else if (r->next.kind == KVM_FT_KIND_STOP && r->next.value == KVM_FT_STOP_BEFORE)
+		r->stopped = true;
+	else
+		return false;
+	count(r);
+	return true;
+}
+
 static int advance(struct kvm_ft_replayer *r)
 {
 	int got;
 
-	for (;;) {
+	do {
 		if (kvm_ft_replayer_limited(r))
 			return 0;
 		got = decode_next(r);
-		if (got > 0 && r->stopped)
+		if (got > 0 && (r->stopped || (r->next.kind == KVM_FT_KIND_STOP &&
+					       r->next.value > KVM_FT_STOP_BEFORE)))
 			return bad_end(r);
-		if (got <= 0 || r->next.kind != KVM_FT_KIND_MARK)
-			break;
-		count(r);
-		r->free_until = r->next.progress;
-	}
+	} while (got > 0 && has_no_place(r));
 	r->have = got > 0;
 	return got < 0 ? got : 0;
 }

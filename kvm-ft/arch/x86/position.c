@@ -154,6 +154,35 @@ bool kvm_ft_at_software_interrupt(struct kvm_ft_session *s)
 }
 
 /**
+ * kvm_ft_may_end() - can a replayed guest be stopped where this one stands?
+ * @s: a recording session that a signal has ended KVM_FT_RUN of
+ *
+ * As kvm_ft_may_stop(), but the guest may be in the middle of an event's delivery, or KVM
+ * about to look whether there is one; or KVM has completed an instruction since the exit,
+ * which the lab PMU counts at the next entry only.  Process context, outside KVM_RUN: takes
+ * the vCPU's mutex.  Reads guest memory.
+ *
+ * Return: 1 if so, 0 if not, -EINTR if the thread was killed.
+ */
+int kvm_ft_may_end(struct kvm_ft_session *s)
+{
+	struct kvm_vcpu *vcpu = s->arch.vcpu;
+	int srcu, r;
+
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	srcu = srcu_read_lock(&vcpu->kvm->srcu);
+	s->arch.software_interrupt = kvm_ft_at_software_interrupt(s);
+	r = s->here.rip == kvm_get_linear_rip(vcpu) &&
+	    s->here.rcx == vcpu->arch.regs[VCPU_REGS_RCX] &&
+	    kvm_ft_clean_boundary(s) && kvm_ft_may_stop(s) &&
+	    !kvm_test_request(KVM_REQ_EVENT, vcpu);
+	srcu_read_unlock(&vcpu->kvm->srcu, srcu);
+	mutex_unlock(&vcpu->mutex);
+	return r;
+}
+
+/**
  * kvm_ft_in_string_instruction() - is the next instruction a repeated one?
  * @s: the session
  *

@@ -168,6 +168,7 @@ void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs);
 bool kvm_ft_clean_boundary(struct kvm_ft_session *s);
 bool kvm_ft_may_stop(const struct kvm_ft_session *s);
 bool kvm_ft_at_software_interrupt(struct kvm_ft_session *s);
+int kvm_ft_may_end(struct kvm_ft_session *s);
 int kvm_ft_in_string_instruction(struct kvm_ft_session *s);
 
 /* walk.c */

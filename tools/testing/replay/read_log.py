@@ -18,7 +18,7 @@ HEADER_FIXED, SLOT_SIZE, HEADER_MAX = 304, 24, 4096
 BLOCK_HEADER, LENGTH_MAX = 32, 69600
 RESET, CLOSE = 1, 2
 CHECKING = 2
-MINOR = 1         # the version that this reader is of is 2.1
+MINOR = 2         # the version that this reader is of is 2.2
 
 # Kind: name and parts, as in the document's table.
 KINDS = {

@@ -326,8 +326,11 @@ struct kvm_ft_data {
 /*
  * KVM_FT_STOP (on a session; no argument)
  *
- * Ends recording or replaying.  A recording's log is complete after it.  The
- * VM can be run on, with KVM_RUN too.
+ * Ends recording or replaying.  A recording's log is complete after it.  Its replay
+ * ends here, too, if the guest stands at a landmark, has halted, or has just left for
+ * the VMM (KVM_FT_EXIT_KVM).  After a KVM_FT_RUN that a signal has ended it may
+ * stand where no replay can be stopped; then the replay ends behind the log's entry
+ * before.  The VM can be run on, with KVM_RUN too.
  *
  * Errors: EINVAL (not started), EBUSY (running), EINTR (a signal came while RAM
  * was hashed or the log waited for room: call it again, nothing else is
