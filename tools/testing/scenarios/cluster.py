@@ -153,6 +153,9 @@ class Cluster:
         self.lab.put(host, [str(self.guest.image)], "/root/vmlinuz")
         self.lab.put(host, [str(self.guest.initrd())], "/root/initrd")
         self.run(host, f"mke2fs -F {DISK} >/dev/null")
+        # What the guest before has said, on whichever host it had booted, is not this one's.
+        for other in self.up_hosts():
+            self.run(other, f"rm -f {CONSOLE}")
         self.start_vmm(host, f"-k /root/vmlinuz -i /root/initrd -m {GUEST_MEMORY} "
                              f"-a 'quiet vmm.do=serve' --net tap=tap0 --disk {DISK},shared")
 
