@@ -15,6 +15,8 @@
 #include "message.h"
 #include "wait.h"
 
+#define DISK_TRIES	8	/* of a request that the kernel gives up */
+
 /**
  * struct request - one that the host works on
  * @held: it is held back: the first member
@@ -23,6 +25,7 @@
  * @generation: likewise
  * @operation: likewise
  * @offset: likewise
+ * @tries: how often the kernel has given it up
  * @size: bytes that must be done for it to be complete
  * @written: what is written
  * @events: what is read, ready to be posted
@@ -36,6 +39,7 @@ struct request {
 	uint32_t generation;
 	enum disk_operation operation;
 	uint64_t offset;
+	unsigned int tries;
 	uint64_t size;
 	void *written;
 	struct event *events;
@@ -336,6 +340,19 @@ void disk_drain(struct disk *disk)
 	wait_until(is_idle, disk, 0);
 }
 
+/*
+ * Nobody cancels requests, but the kernel gives up those that wait for a worker thread if
+ * signals keep it from making one, such as the vCPU's kicks (io-wq.c, WORKER_INIT_LIMIT).
+ * This thread has its signals blocked.
+ */
+static void ended(struct request *r, int result)
+{
+	if (result == -ECANCELED && r->tries++ < DISK_TRIES)
+		begin(r);
+	else
+		complete(r, result);
+}
+
 static void on_completed(void *owner)
 {
 	struct disk *disk = owner;
@@ -350,7 +367,7 @@ static void on_completed(void *owner)
 
 		io_uring_cqe_seen(&disk->ring, cqe);
 		if (r)
-			complete(r, result);
+			ended(r, result);
 	}
 }
 

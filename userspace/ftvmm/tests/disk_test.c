@@ -4,6 +4,7 @@
  * with ASan and UBSan; prints KTAP.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -137,9 +138,29 @@ static void fails_by_an_event(void)
 static int refusals[4];
 static int refusal_count;
 
+/* How many of the next requests the kernel gives up. */
+static int cancellations;
+static int nothing_to_read;
+
+/* The ring's last request becomes one that waits for ever, and is cancelled. */
+static void cancel_last(struct io_uring *ring)
+{
+	struct io_uring_sqe *sqe = &ring->sq.sqes[(ring->sq.sqe_tail - 1) & *ring->sq.kring_mask];
+	void *request = (void *)(uintptr_t)sqe->user_data;
+
+	io_uring_prep_poll_add(sqe, nothing_to_read, POLLIN);
+	io_uring_sqe_set_data(sqe, request);
+	sqe = io_uring_get_sqe(ring);
+	io_uring_prep_cancel(sqe, request, 0);
+	io_uring_sqe_set_data(sqe, NULL);
+	cancellations--;
+}
+
 /* In place of liburing's. */
 int io_uring_submit(struct io_uring *ring)
 {
+	if (cancellations)
+		cancel_last(ring);
 	return refusal_count ? refusals[--refusal_count] : io_uring_submit_and_wait(ring, 0);
 }
 
@@ -177,6 +198,31 @@ static void what_the_ring_refuses_fails(void)
 	expect_refusal(-ENOMEM, ENOMEM);
 	expect_refusal(-EBUSY, EBUSY);
 	expect_refusal(0, EAGAIN);
+}
+
+/* Each is tried again, but not for ever. */
+static void expect_after(int times, uint32_t error)
+{
+	char byte = -1;
+
+	completed = 0;
+	cancellations = times;
+	submit_write(12, 'z', NULL);
+	disk_drain(&disk);
+	inputs_apply();
+	EXPECT(completed == 1 && failure.request == 12 && failure.error == error && failure.last);
+	EXPECT(pread(disk.fd, &byte, 1, 0) == 1 && byte == (error ? 0 : 'z'));
+	cancellations = 0;
+}
+
+static void what_the_kernel_gives_up_is_done(void)
+{
+	nothing_to_read = eventfd(0, EFD_CLOEXEC);
+	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep, NULL);
+	expect_after(100, ECANCELED);
+	expect_after(3, 0);
+	EXPECT(pwrite(disk.fd, "", 1, 0) == 1);
+	close(nothing_to_read);
 }
 
 static void what_is_interrupted_is_done(void)
@@ -276,6 +322,7 @@ static void a_loser_writes_nothing(void)
 static const struct test tests[] = {
 	TEST(fails_by_an_event),
 	TEST(what_the_ring_refuses_fails),
+	TEST(what_the_kernel_gives_up_is_done),
 	TEST(what_is_interrupted_is_done),
 	TEST(drains),
 	TEST(drains_nothing),
