@@ -11,9 +11,7 @@ from ftlab_lib import LabError
 
 def run(scene):
     """The scenario."""
-    scene.serve()
-    future = scene.begin_to_protect()
-    scene.wait_snapshot(future, scene.random.randint(1, 120))
+    future = scene.begin_snapshot(120)
     protected = future.done()
     scene.lab.kill(scene.primary)
     try:

@@ -6,9 +6,7 @@ from cluster import Failure
 
 def run(scene):
     """The scenario."""
-    scene.serve()
-    future = scene.begin_to_protect()
-    scene.wait_snapshot(future, scene.random.randint(1, 60))
+    future = scene.begin_snapshot(60)
     if future.done():
         raise Failure("the snapshot was through already")
     scene.cluster.stop(scene.secondary, "ftvmm", "KILL")

@@ -121,6 +121,13 @@ class Scene:
         wait_until(f"{mebibytes} MiB of the snapshot", every=0.05,
                    happened=lambda: future.done() or received() >= enough)
 
+    def begin_snapshot(self, most):
+        """The guest serves, and up to so many MiB of its snapshot are through; the future."""
+        self.serve()
+        future = self.begin_to_protect()
+        self.wait_snapshot(future, self.random.randint(1, most))
+        return future
+
     def lag(self):
         """Bytes of the log that the secondary has received and not replayed."""
         status = self.cluster.check_protected(self.primary)

@@ -4,13 +4,13 @@
  * with ASan and UBSan; prints KTAP.
  */
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "../announce.h"
 #include "../tap.h"
 #include "../../lib/tests/test.h"
+#include "serve.h"
 
 #define NA_SIZE		(TAP_HEADER + 14 + 40 + 32)
 #define ARP_SIZE	(TAP_HEADER + 60)
@@ -41,19 +41,6 @@ static void tear_down(void)
 static void begin(void)
 {
 	announce_begin(&announce, &loop, ends[0], mac, &known);
-}
-
-/* One round of the main loop; whether there was any within @ms. */
-static bool serve(int ms)
-{
-	struct epoll_event event;
-	struct watch *watch;
-
-	if (epoll_wait(loop.epoll, &event, 1, ms) != 1)
-		return false;
-	watch = event.data.ptr;
-	watch->ready(watch->owner);
-	return true;
 }
 
 static bool comes(const uint8_t *expected, size_t size)
@@ -114,35 +101,30 @@ static void know_ipv6(int at, bool router)
 	memcpy(known.address[at].bytes, advertisement + TAP_HEADER + 14 + 8, SNOOP_IPV6);
 }
 
-static void is_rarp_if_nothing_is_known(void)
+static void comes_five_times(const uint8_t *expected, size_t size)
 {
 	int i;
 
 	begin();
-	EXPECT(comes(rarp, sizeof(rarp)));
+	EXPECT(comes(expected, size));
 	for (i = 1; i < 5; i++) {
-		EXPECT(serve(10000));
-		EXPECT(comes(rarp, sizeof(rarp)));
+		EXPECT(serve(&loop, 10000));
+		EXPECT(comes(expected, size));
 	}
-	while (serve(1500))
+	while (serve(&loop, 1500))
 		;
 	EXPECT(nothing_comes());
 }
 
+static void is_rarp_if_nothing_is_known(void)
+{
+	comes_five_times(rarp, sizeof(rarp));
+}
+
 static void is_arp_for_ipv4(void)
 {
-	int i;
-
 	know_ipv4(0);
-	begin();
-	EXPECT(comes(arp, sizeof(arp)));
-	for (i = 1; i < 5; i++) {
-		EXPECT(serve(10000));
-		EXPECT(comes(arp, sizeof(arp)));
-	}
-	while (serve(1500))
-		;
-	EXPECT(nothing_comes());
+	comes_five_times(arp, sizeof(arp));
 }
 
 /* Three, a second apart; what is for switches, meanwhile. */
@@ -155,14 +137,14 @@ static void is_an_advertisement_for_ipv6(void)
 	EXPECT(comes(advertisement, sizeof(advertisement)));
 	EXPECT(comes(rarp, sizeof(rarp)));
 	for (i = 1; i < 5; i++) {
-		EXPECT(serve(10000));
+		EXPECT(serve(&loop, 10000));
 		EXPECT(comes(rarp, sizeof(rarp)));
 	}
 	for (i = 1; i < 3; i++) {
-		EXPECT(serve(10000));
+		EXPECT(serve(&loop, 10000));
 		EXPECT(comes(advertisement, sizeof(advertisement)));
 	}
-	EXPECT(!serve(1500));
+	EXPECT(!serve(&loop, 1500));
 	EXPECT(nothing_comes());
 }
 

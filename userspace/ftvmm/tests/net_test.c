@@ -5,7 +5,6 @@
  */
 #include <linux/if_ether.h>
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "../tap.h"
 #include "../virtio_net.h"
 #include "../../lib/tests/test.h"
+#include "serve.h"
 #include "virtio_fake.h"
 
 #define RECEIVE		0
@@ -84,19 +84,6 @@ static void tear_down(void)
 	close(wire);
 	loop_close(&loop);
 	free(memory.base);
-}
-
-/* The main loop's part: one round, if there is anything within @ms.  Whether there was. */
-static bool serve(int ms)
-{
-	struct epoll_event event;
-	struct watch *watch;
-
-	if (epoll_wait(loop.epoll, &event, 1, ms) != 1)
-		return false;
-	watch = event.data.ptr;
-	watch->ready(watch->owner);
-	return true;
 }
 
 /* The guest sends packets filled with @first and so on, with one notification. */
@@ -255,9 +242,9 @@ static void receives_when_live(void)
 	open_net(false);
 	offer_buffer(0);
 	arrive('l');
-	EXPECT(!serve(0));
+	EXPECT(!serve(&loop, 0));
 	EXPECT(!virtio_net_go_live(&net));
-	EXPECT(serve(10000));
+	EXPECT(serve(&loop, 10000));
 	inputs_apply();
 	EXPECT(used(RECEIVE)->idx == 1 && received(0) == 'l');
 }
@@ -274,11 +261,11 @@ static void receives_in_order(void)
 	close(net.announce.timer.fd);
 	net.announce.timer.fd = -1;
 	arrive('b');
-	EXPECT(!serve(100));
+	EXPECT(!serve(&loop, 100));
 	offer_buffer(0);
 	EXPECT(used(RECEIVE)->idx == 1 && received(0) == 'a');
 	offer_buffer(1);
-	while (used(RECEIVE)->idx < 2 && serve(10000))
+	while (used(RECEIVE)->idx < 2 && serve(&loop, 10000))
 		inputs_apply();
 	EXPECT(used(RECEIVE)->idx == 2 && received(1) == 'b');
 }
