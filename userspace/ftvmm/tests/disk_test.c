@@ -134,7 +134,12 @@ static void fails_by_an_event(void)
 	       failure.error == EIO && failure.last);
 }
 
-/* What the ring says the next times: a negative errno, or 0 as if it had taken nothing. */
+/*
+ * What the ring says the next times: a negative errno, 0 as if it had taken nothing, or
+ * TAKES_ALL_BUT_ONE, of which it does the rest.
+ */
+#define TAKES_ALL_BUT_ONE	1
+
 static int refusals[4];
 static int refusal_count;
 
@@ -156,12 +161,29 @@ static void cancel_last(struct io_uring *ring)
 	cancellations--;
 }
 
+/* As if the last were not there yet. */
+static int submit_all_but_one(struct io_uring *ring)
+{
+	int taken;
+
+	ring->sq.sqe_tail--;
+	taken = io_uring_submit_and_wait(ring, 0);
+	ring->sq.sqe_tail++;
+	return taken;
+}
+
 /* In place of liburing's. */
 int io_uring_submit(struct io_uring *ring)
 {
+	int refusal = TAKES_ALL_BUT_ONE + 1;
+
 	if (cancellations)
 		cancel_last(ring);
-	return refusal_count ? refusals[--refusal_count] : io_uring_submit_and_wait(ring, 0);
+	if (refusal_count)
+		refusal = refusals[--refusal_count];
+	if (refusal == TAKES_ALL_BUT_ONE)
+		return submit_all_but_one(ring);
+	return refusal < TAKES_ALL_BUT_ONE ? refusal : io_uring_submit_and_wait(ring, 0);
 }
 
 static void submit_write(uint32_t number, char byte, const uint64_t *position)
@@ -198,6 +220,49 @@ static void what_the_ring_refuses_fails(void)
 	expect_refusal(-ENOMEM, ENOMEM);
 	expect_refusal(-EBUSY, EBUSY);
 	expect_refusal(0, EAGAIN);
+}
+
+/* A request that was refused is still in the ring, before the one of which that is said. */
+static void submit_behind_a_refused_one(uint32_t number, char byte)
+{
+	refusals[refusal_count++] = TAKES_ALL_BUT_ONE;
+	refusals[refusal_count++] = -ENOMEM;
+	submit_write(9, 'x', NULL);
+	inputs_apply();
+	EXPECT(failure.request == 9 && io_uring_sq_ready(&disk.ring) == 1);
+	completed = 0;
+	submit_write(number, byte, NULL);
+	EXPECT(!refusal_count);
+}
+
+static void what_is_taken_in_part_is_submitted_again(void)
+{
+	char byte = -1;
+
+	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep, NULL);
+	submit_behind_a_refused_one(13, 'p');
+	EXPECT(!io_uring_sq_ready(&disk.ring));
+	disk_drain(&disk);
+	inputs_apply();
+	EXPECT(completed == 1 && failure.request == 13 && !failure.error);
+	EXPECT(pread(disk.fd, &byte, 1, 0) == 1 && byte == 'p');
+}
+
+static void the_part_that_is_not_taken_fails(void)
+{
+	char byte = -1;
+
+	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep, NULL);
+	refusals[refusal_count++] = -ENOMEM;
+	submit_behind_a_refused_one(14, 'q');
+	EXPECT(disk_is_idle(&disk));
+	inputs_apply();
+	EXPECT(completed == 1 && failure.request == 14 && failure.error == ENOMEM);
+	disk_submit(&disk, 15, 0, DISK_FLUSH, 0, 0, NULL, NULL);
+	disk_drain(&disk);
+	inputs_apply();
+	EXPECT(completed == 2 && failure.request == 15 && !failure.error);
+	EXPECT(pread(disk.fd, &byte, 1, 0) == 1 && !byte);
 }
 
 /* Each is tried again, but not for ever. */
@@ -324,6 +389,8 @@ static const struct test tests[] = {
 	TEST(what_the_ring_refuses_fails),
 	TEST(what_the_kernel_gives_up_is_done),
 	TEST(what_is_interrupted_is_done),
+	TEST(what_is_taken_in_part_is_submitted_again),
+	TEST(the_part_that_is_not_taken_fails),
 	TEST(drains),
 	TEST(drains_nothing),
 	TEST(outputs_are_held),
