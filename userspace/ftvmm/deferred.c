@@ -4,7 +4,7 @@
 enum control_result deferred_ask(struct deferred *d, const struct control_call *call,
 				 int (*run)(void *data), void *data)
 {
-	d->task = (struct vcpu_task){ .run = run, .data = data };
+	d->task = (struct vcpu_task){ .run = run, .data = data, .anywhere = d->anywhere };
 	d->ticket = call->ticket;
 	vcpu_do(d->vcpu, &d->task);
 	return CONTROL_LATER;

@@ -10,12 +10,14 @@
  * struct deferred - one at a time
  * @control: the socket
  * @vcpu: the vCPU
+ * @anywhere: the tasks need no landmark
  * @task: for its thread
  * @ticket: of the call; 0 if there is none
  */
 struct deferred {
 	struct control *control;
 	struct vcpu *vcpu;
+	bool anywhere;
 	struct vcpu_task task;
 	uint64_t ticket;
 };

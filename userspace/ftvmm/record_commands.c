@@ -34,8 +34,6 @@ static const char *obstacle(struct record_commands *c, bool recording)
 		return "a recording is just being begun or ended";
 	if (recording && !is_recording(c))
 		return "the guest is not being recorded";
-	if (recording && pause_is_standing(&c->vcpu->pause))
-		return "the guest is paused: resume it first";
 	if (!recording && is_recording(c))
 		return "the guest is recorded or replayed already";
 	return NULL;
@@ -103,6 +101,7 @@ void record_commands_open(struct record_commands *c)
 
 	c->deferred.control = c->control;
 	c->deferred.vcpu = c->vcpu;
+	c->deferred.anywhere = true;
 	for (i = 0; i < RECORD_COMMANDS; i++) {
 		c->command[i] = all[i];
 		c->command[i].owner = c;

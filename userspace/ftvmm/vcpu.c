@@ -250,12 +250,20 @@ static void do_task(struct vcpu *vcpu)
 	pause_tell(&vcpu->pause);
 }
 
-/* A recorded guest's tasks wait for a landmark, which it comes to when it runs on. */
+static struct vcpu_task *waiting_task(struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->task, __ATOMIC_SEQ_CST);
+}
+
+/* A recorded guest comes to a landmark, for what needs one, when it runs on. */
 static void stand_still(struct vcpu *vcpu)
 {
-	while (pause_wait(&vcpu->pause))
-		if (!vcpu->recording)
+	while (pause_wait(&vcpu->pause)) {
+		const struct vcpu_task *task = waiting_task(vcpu);
+
+		if (task && (task->anywhere || !vcpu->recording))
 			do_task(vcpu);
+	}
 }
 
 static void run_plain(struct vcpu *vcpu)
@@ -352,7 +360,7 @@ static void run_recorded(struct vcpu *vcpu)
 	case RECORDING_INTERRUPTED:
 		interrupted(vcpu);
 		stand_still(vcpu);
-		if (inputs_waiting() || __atomic_load_n(&vcpu->task, __ATOMIC_SEQ_CST))
+		if (vcpu->recording && (inputs_waiting() || waiting_task(vcpu)))
 			recording_kick(vcpu->recording);
 		break;
 	case RECORDING_LANDMARK:

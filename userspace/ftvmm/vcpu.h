@@ -35,12 +35,14 @@ struct recording;
  * struct vcpu_task - what the vCPU's thread is to do between two instructions
  * @run: does it; returns 0, or -1 with the reason told
  * @data: for @run
+ * @anywhere: a recorded guest, too, need not be at a landmark for it
  * @result: what it returned
  * @done: it was run
  */
 struct vcpu_task {
 	int (*run)(void *data);
 	void *data;
+	bool anywhere;
 	int result;
 	bool done;
 };
@@ -143,8 +145,8 @@ void vcpu_pause(struct vcpu *vcpu, bool wanted);
  * @task: must stay until it is done
  *
  * The main loop; one at a time. What is told when the guest has stopped (@pause) is
- * told when it is done, too. A guest that ends before never does it; one that is recorded
- * and stands still does it when it runs on, another one at once.
+ * told when it is done, too. A guest that ends before never does it. One that stands still
+ * does it at once, unless it is recorded and the task needs a landmark: when it runs on, then.
  */
 void vcpu_do(struct vcpu *vcpu, struct vcpu_task *task);
 

@@ -116,16 +116,20 @@ send '{"command":"record","dir":"/tmp/recording2"}'
 send power
 """
 # The button is pressed while the guest stands, before it is recorded, and seen after.
+# Nothing of the guest is in the recording that is ended where it begins.
 RECORDS_PAUSED = CONTROL + """
 send pause
 send '{"command":"record","dir":"/tmp/recording","verify":true}'
 send status
-send finish
 before=$(ticks); sleep 1; echo "ticks while paused: $(($(ticks) - before))"
 send resume
 until [ $(ticks) -gt $((before + 5)) ]; do sleep 0.1; done
-send finish
 send pause
+send finish
+send status
+send finish
+send '{"command":"record","dir":"/tmp/empty","verify":true}'
+send finish
 send power
 send '{"command":"record","dir":"/tmp/recording2","verify":true}'
 send resume
@@ -277,15 +281,17 @@ def record_running(host, guest):
 
 
 def record_paused(host, guest):
-    """A guest that is paused is told to be recorded, then runs on; its recording replays."""
+    """Recordings are begun and ended while the guest is paused, and replay."""
     output = host.run(guest, ["tick"], f"--control /tmp/control --counter lab --log {MESSAGES}",
                       on=[("tick 3", RECORDS_PAUSED)])
     expect(output, "^ticks while paused: 0$")
-    expect(output, "the guest is paused: resume it first")
-    status = next(reply for reply in replies_of(output) if "name" in reply)
-    if (status["role"], status["state"]) != ("recording", "paused"):
-        raise Failure(f"the status is {status}")
+    expect(output, "the guest is not being recorded")
+    found = [(reply["role"], reply["state"]) for reply in replies_of(output) if "name" in reply]
+    if found != [("recording", "paused"), ("unprotected", "paused")]:
+        raise Failure(f"the status is {found}")
     replay_both(host, output, "--verify")
+    if re.search("^tick", replay(host, "/tmp/empty", "--verify"), re.MULTILINE):
+        raise Failure("a recording of nothing has a guest that runs")
 
 
 def record_fails(host, guest):
