@@ -306,6 +306,8 @@ int kvm_ft_run(struct kvm_ft_session *s, struct kvm_ft_run *run)
 			return -EIO;
 		}
 	}
+	/* The VMM may have set it. */
+	s->arch.tsc_aux_known = false;
 	WRITE_ONCE(s->runner, current);
 	r = run_loop(s, run);
 	WRITE_ONCE(s->runner, NULL);

@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/ftrace.h>
 #include <linux/kprobes.h>
 #include <linux/printk.h>
 #include <linux/string.h>
@@ -37,4 +38,11 @@ void *kvm_ft_symbol(const char *name)
 	if (address && !memcmp(address - sizeof(endbr64), endbr64, sizeof(endbr64)))
 		address -= sizeof(endbr64);
 	return address;
+}
+
+void *kvm_ft_behind_fentry(const char *name)
+{
+	unsigned long address = kvm_ft_fentry(name);
+
+	return address ? (void *)(address + MCOUNT_INSN_SIZE) : NULL;
 }

@@ -24,4 +24,14 @@ void *kvm_ft_symbol(const char *name);
  */
 unsigned long kvm_ft_fentry(const char *name);
 
+/**
+ * kvm_ft_behind_fentry() - address by which a hooked function is not hooked
+ * @name: the function's name
+ *
+ * As kvm_ft_symbol().  ftrace does not see a call there.  On a CPU with IBT it would fault.
+ *
+ * Return: an address that may be called, or NULL if there is no such function.
+ */
+void *kvm_ft_behind_fentry(const char *name);
+
 #endif

@@ -125,23 +125,24 @@ void kvm_ft_counter_release(struct kvm_ft_session *s)
  * @s: the session; the counter is attached to the current thread
  * @progress: the result
  *
+ * The vCPU's thread; interrupts may be off.
+ *
  * Return: 0, or -EIO if the counter was taken away, so that events were lost.
  */
 int kvm_ft_counter_read(struct kvm_ft_session *s, u64 *progress)
 {
 	struct perf_event *event = s->arch.counter;
+	unsigned long flags;
 	int err = -EIO;
 
-	preempt_disable();
-	local_irq_disable();
+	local_irq_save(flags);
 	if (event->state == PERF_EVENT_STATE_ACTIVE && event->oncpu == smp_processor_id() &&
 	    !(event->hw.state & PERF_HES_STOPPED)) {
 		event->pmu->read(event);
 		*progress = s->arch.counted + local64_read(&event->count);
 		err = 0;
 	}
-	local_irq_enable();
-	preempt_enable();
+	local_irq_restore(flags);
 	return err;
 }
 

@@ -6,6 +6,7 @@
  * guest, 0 to leave KVM_RUN.
  */
 #include <linux/kvm_host.h>
+#include <linux/uaccess.h>
 #include <asm/apicdef.h>
 #include <asm/debugreg.h>
 #include <asm/msr-index.h>
@@ -27,71 +28,18 @@ static int ended(struct kvm_ft_session *s)
 	return leave(s, KVM_FT_LEAVE_ENDED);
 }
 
-static void set_edx_eax(struct kvm_vcpu *vcpu, u64 value)
+static int tsc_exit(struct kvm_ft_session *s, struct kvm_ft_tsc_read read)
 {
-	vcpu->arch.regs[VCPU_REGS_RAX] = (u32)value;
-	vcpu->arch.regs[VCPU_REGS_RDX] = value >> 32;
-}
+	int r = kvm_ft_tsc_exit(s, read);
 
-/*
- * QEMU exits for RDTSCP as for RDTSC.  By the length, which KVM knows now, it
- * costs nothing to tell them apart, but for a prefix that has no effect.
- */
-static bool was_rdtscp(struct kvm_ft_session *s, unsigned long length)
-{
-	static const u8 rdtscp[] = { 0x0f, 0x01, 0xf9 };
-	struct kvm_vcpu *vcpu = s->arch.vcpu;
-	int i;
-
-	if (!s->arch.has_rdtscp || length != sizeof(rdtscp))
-		return false;
-	for (i = 0; i < sizeof(rdtscp); i++) {
-		u8 byte;
-
-		if (!kvm_ft_guest_byte(vcpu, s->here.rip + i, &byte) || byte != rdtscp[i])
-			return false;
-	}
-	return true;
-}
-
-static int set_tsc_aux(struct kvm_ft_session *s)
-{
-	struct kvm_vcpu *vcpu = s->arch.vcpu;
-	u64 aux;
-
-	if (kvm_get_msr(vcpu, MSR_TSC_AUX, &aux)) {
-		kvm_ft_fail(s, -EIO, "cannot read the guest's TSC_AUX");
-		return -EIO;
-	}
-	vcpu->arch.regs[VCPU_REGS_RCX] = (u32)aux;
-	return 0;
-}
-
-static int tsc_exit(struct kvm_ft_session *s, unsigned int kind)
-{
-	struct kvm_vcpu *vcpu = s->arch.vcpu;
-	unsigned long rip = vcpu->arch.regs[VCPU_REGS_RIP];
-	u64 tsc;
-	int r;
-
-	tsc = kvm_read_l1_tsc(vcpu, rdtsc());
-	r = kvm_skip_emulated_instruction(vcpu);
-	if (kind == KVM_FT_KIND_RDTSC &&
-	    was_rdtscp(s, vcpu->arch.regs[VCPU_REGS_RIP] - rip))
-		kind = KVM_FT_KIND_RDTSCP;
-	if (kvm_ft_sync(s, kind, &tsc))
-		return ended(s);
-	if (kind == KVM_FT_KIND_RDTSCP && set_tsc_aux(s))
-		return ended(s);
-	set_edx_eax(vcpu, tsc);
-	return r;
+	return r < 0 ? ended(s) : r;
 }
 
 static int rdtscp_exit(struct kvm_ft_session *s, unsigned int fastpath)
 {
 	if (!s->arch.has_rdtscp)
 		return kvm_ft_kvm_handle_exit(s, fastpath);
-	return tsc_exit(s, KVM_FT_KIND_RDTSCP);
+	return tsc_exit(s, kvm_ft_tsc_read(s));
 }
 
 /* KVM reads the MSR; what it found is logged, or replaced. */
@@ -118,15 +66,17 @@ static int rdmsr_exit(struct kvm_ft_session *s, unsigned int fastpath)
 	value = (u32)vcpu->arch.regs[VCPU_REGS_RAX] | vcpu->arch.regs[VCPU_REGS_RDX] << 32;
 	if (kvm_ft_sync(s, kind, &value))
 		return ended(s);
-	set_edx_eax(vcpu, value);
+	kvm_ft_set_edx_eax(vcpu, value);
 	return r;
 }
 
 static int msr_exit(struct kvm_ft_session *s, unsigned int fastpath)
 {
-	if (kvm_ft_vmcb(s->arch.vcpu)->control.exit_info_1)
-		return kvm_ft_kvm_handle_exit(s, fastpath);
-	return rdmsr_exit(s, fastpath);
+	if (!kvm_ft_vmcb(s->arch.vcpu)->control.exit_info_1)
+		return rdmsr_exit(s, fastpath);
+	if ((u32)s->arch.vcpu->arch.regs[VCPU_REGS_RCX] == MSR_TSC_AUX)
+		s->arch.tsc_aux_known = false;
+	return kvm_ft_kvm_handle_exit(s, fastpath);
 }
 
 /*
@@ -162,17 +112,27 @@ static int guest_db(struct kvm_ft_session *s, unsigned long hits, unsigned int f
 	return kvm_ft_kvm_handle_exit(s, fastpath);
 }
 
+static unsigned long db_hits(const struct kvm_ft_session *s)
+{
+	return kvm_ft_vmcb(s->arch.vcpu)->save.dr6 ^ DR6_ACTIVE_LOW;
+}
+
+/* The debug registers that have a breakpoint of ours. */
+static unsigned long our_slots(const struct kvm_ft_arch *a)
+{
+	if (a->slot < 0)
+		return 0;
+	return BIT(a->slot) | (a->page_slot < 0 ? 0 : BIT(a->page_slot));
+}
+
 static int db_exit(struct kvm_ft_session *s, unsigned int fastpath)
 {
 	struct vmcb *vmcb = kvm_ft_vmcb(s->arch.vcpu);
 	struct kvm_ft_arch *a = &s->arch;
-	unsigned long hits = vmcb->save.dr6 ^ DR6_ACTIVE_LOW;
-	unsigned long ours;
+	unsigned long hits = db_hits(s);
+	unsigned long ours = our_slots(a);
 	int r = 0;
 
-	if (a->slot < 0)
-		return guest_db(s, hits, fastpath);
-	ours = BIT(a->slot) | (a->page_slot < 0 ? 0 : BIT(a->page_slot));
 	if (!(hits & ours))
 		return guest_db(s, hits, fastpath);
 
@@ -234,7 +194,7 @@ static int dispatch(struct kvm_ft_session *s, unsigned int fastpath)
 
 	switch (code) {
 	case SVM_EXIT_RDTSC:
-		return tsc_exit(s, KVM_FT_KIND_RDTSC);
+		return tsc_exit(s, kvm_ft_tsc_read(s));
 	case SVM_EXIT_RDTSCP:
 		return rdtscp_exit(s, fastpath);
 	case SVM_EXIT_MSR:
@@ -264,6 +224,106 @@ static void read_control_registers(struct kvm_vcpu *vcpu)
 		vcpu->arch.cr3 = vmcb->save.cr3;
 }
 
+static int begin(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	read_control_registers(s->arch.vcpu);
+	if (kvm_ft_locate(s)) {
+		kvm_ft_fail(s, -EIO, "the performance counter was taken away");
+		return -EIO;
+	}
+	kvm_ft_stepped_over(s, fastpath != EXIT_FASTPATH_NONE);
+	s->arch.software_interrupt = false;
+	return 0;
+}
+
+static bool has_ended(const struct kvm_ft_session *s)
+{
+	return s->state != KVM_FT_STATE_RECORDING && s->state != KVM_FT_STATE_REPLAYING;
+}
+
+/* Only our breakpoint has hit. */
+static bool is_passage(struct kvm_ft_session *s)
+{
+	unsigned long hits = db_hits(s);
+	unsigned long ours = our_slots(&s->arch);
+
+	return hits & ours && !guest_hits(&s->arch, hits, ours);
+}
+
+/* If it cannot be completed without sleeping the exit handler begins again. */
+static bool read_tsc_quickly(struct kvm_ft_session *s)
+{
+	struct kvm_ft_tsc_read read;
+
+	if (begin(s, EXIT_FASTPATH_NONE)) {
+		s->arch.result = ended(s);
+		return true;
+	}
+	pagefault_disable();
+	read = kvm_ft_tsc_read(s);
+	pagefault_enable();
+	if (!kvm_ft_tsc_is_quick(s, &read))
+		return false;
+	s->arch.result = tsc_exit(s, read);
+	return true;
+}
+
+static bool pass_quickly(struct kvm_ft_session *s)
+{
+	if (!is_passage(s))
+		return false;
+	s->arch.result = begin(s, EXIT_FASTPATH_NONE) ? ended(s) : db_exit(s, EXIT_FASTPATH_NONE);
+	return true;
+}
+
+/*
+ * The two exits that there may be many of, and that can be dealt with where they are found:
+ * a TSC that is read, and a breakpoint that is passed.  False if this is not one.
+ */
+static bool deal_quickly(struct kvm_ft_session *s)
+{
+	switch (kvm_ft_vmcb(s->arch.vcpu)->control.exit_code) {
+	case SVM_EXIT_RDTSC:
+	case SVM_EXIT_RDTSCP:
+		return read_tsc_quickly(s);
+	case SVM_EXIT_EXCP_BASE + DB_VECTOR:
+		return pass_quickly(s);
+	default:
+		return false;
+	}
+}
+
+/**
+ * kvm_ft_quick_exit() - right behind a VM exit
+ * @s: the session
+ * @fastpath: has KVM dealt with the exit already?
+ *
+ * The vCPU's thread, interrupts off.
+ *
+ * Return: %EXIT_FASTPATH_REENTER_GUEST if KVM may enter the guest again at once;
+ * %EXIT_FASTPATH_EXIT_HANDLED if kvm_ft_handle_exit() has only to look what comes next;
+ * otherwise @fastpath.
+ */
+unsigned int kvm_ft_quick_exit(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	struct kvm_ft_arch *a = &s->arch;
+
+	a->dealt = fastpath == EXIT_FASTPATH_NONE && !has_ended(s) && deal_quickly(s);
+	if (!a->dealt)
+		return fastpath;
+	if (a->result != 1 || has_ended(s) || kvm_ft_needs_block(s) ||
+	    (s->state == KVM_FT_STATE_REPLAYING && !kvm_ft_is_approached(s)))
+		return EXIT_FASTPATH_EXIT_HANDLED;
+	return EXIT_FASTPATH_REENTER_GUEST;
+}
+
+static int deal(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	if (s->arch.dealt)
+		return s->arch.result;
+	return begin(s, fastpath) ? ended(s) : dispatch(s, fastpath);
+}
+
 /**
  * kvm_ft_handle_exit() - in place of KVM's exit handler
  * @s: the session
@@ -276,18 +336,10 @@ static void read_control_registers(struct kvm_vcpu *vcpu)
  */
 int kvm_ft_handle_exit(struct kvm_ft_session *s, unsigned int fastpath)
 {
-	int r;
+	int r = deal(s, fastpath);
 
-	read_control_registers(s->arch.vcpu);
-	if (kvm_ft_locate(s)) {
-		kvm_ft_fail(s, -EIO, "the performance counter was taken away");
-		return ended(s);
-	}
-	kvm_ft_stepped_over(s, fastpath != EXIT_FASTPATH_NONE);
-	s->arch.software_interrupt = false;
-	r = dispatch(s, fastpath);
 	/* A read of the local APIC inside KVM's handler may have diverged. */
-	if (r >= 0 && s->state != KVM_FT_STATE_RECORDING && s->state != KVM_FT_STATE_REPLAYING)
+	if (r >= 0 && has_ended(s))
 		return ended(s);
 	if (r != 1)
 		return r;

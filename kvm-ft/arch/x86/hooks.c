@@ -24,6 +24,7 @@ static unsigned int nr_sessions;
 
 /* Functions of KVM that are called, not hooked. */
 static struct {
+	unsigned int (*vcpu_run)(struct kvm_vcpu *vcpu, u64 run_flags);
 	int (*handle_exit)(struct kvm_vcpu *vcpu, unsigned int fastpath);
 	int (*lapic_read)(void *apic, u32 reg, int len, void *data);
 	void (*timer_expired)(void *apic, bool from_timer_fn);
@@ -67,6 +68,15 @@ static bool notrace runs(struct kvm_ft_session *s)
 }
 
 /* Replacements for KVM's functions, for threads in KVM_FT_RUN only. */
+static unsigned int vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
+{
+	struct kvm_ft_session *s = find_vcpu(vcpu);
+	unsigned int fastpath = kvm.vcpu_run(vcpu, run_flags);
+
+	kvm_ft_after_exit(s);
+	return kvm_ft_quick_exit(s, fastpath);
+}
+
 static int handle_exit(struct kvm_vcpu *vcpu, unsigned int fastpath)
 {
 	struct kvm_ft_session *s;
@@ -106,13 +116,17 @@ static bool pass(bool *flag)
 	return was;
 }
 
+/* Interrupts are off. */
+static void notrace hook_vcpu_run(struct pt_regs *regs)
+{
+	if (runs(find_vcpu((void *)regs->di)))
+		divert(regs, vcpu_run);
+}
+
 static void notrace hook_handle_exit(struct pt_regs *regs)
 {
-	struct kvm_ft_session *s;
-
 	rcu_read_lock();
-	s = find_vcpu((void *)regs->di);
-	if (runs(s) && !pass(&s->arch.pass_exit))
+	if (runs(find_vcpu((void *)regs->di)))
 		divert(regs, handle_exit);
 	rcu_read_unlock();
 }
@@ -149,14 +163,6 @@ static void notrace hook_before_entry(struct pt_regs *regs)
 		kvm_ft_before_entry(s);
 }
 
-static void notrace hook_after_exit(struct pt_regs *regs)
-{
-	struct kvm_ft_session *s = find_vcpu((void *)regs->di);
-
-	if (runs(s))
-		kvm_ft_after_exit(s);
-}
-
 /**
  * struct hook - a function of KVM that is hooked
  * @symbol: its name
@@ -173,11 +179,11 @@ static struct hook diverted[] = {
 	{ "apic_timer_expired", hook_timer_expired },
 	{ "kvm_lapic_reg_read", hook_lapic_read },
 	{ "svm_handle_exit", hook_handle_exit },
+	{ "svm_vcpu_run", hook_vcpu_run },
 };
 
 static struct hook observed[] = {
 	{ "kvm_load_guest_xsave_state", hook_before_entry },
-	{ "svm_complete_interrupts", hook_after_exit },
 };
 
 static void notrace call_hook(struct hook *table, int n, unsigned long ip,
@@ -242,8 +248,9 @@ static int hooks_install(void)
 {
 	int err;
 
-	kvm.handle_exit = kvm_ft_symbol("svm_handle_exit");
-	if (!kvm.handle_exit)
+	kvm.handle_exit = kvm_ft_behind_fentry("svm_handle_exit");
+	kvm.vcpu_run = kvm_ft_behind_fentry("svm_vcpu_run");
+	if (!kvm.handle_exit || !kvm.vcpu_run)
 		return -ENODEV;
 	err = set_filter(&divert_ops, diverted, ARRAY_SIZE(diverted));
 	if (!err)
@@ -352,7 +359,6 @@ bool kvm_ft_is_vcpu_file(const struct file *file)
 
 int kvm_ft_kvm_handle_exit(struct kvm_ft_session *s, unsigned int fastpath)
 {
-	s->arch.pass_exit = true;
 	return kvm.handle_exit(s->arch.vcpu, fastpath);
 }
 

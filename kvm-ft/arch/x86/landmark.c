@@ -66,14 +66,36 @@ u64 kvm_ft_free_stretch(const struct kvm_ft_session *s)
 /* The next entry is an exit of the guest's own making. */
 static int watch(struct kvm_ft_session *s)
 {
-	struct kvm_ft_arch *a = &s->arch;
-
-	if (s->here.progress > s->replayer.next.progress)
-		return passed(s);
-	if (a->approach == KVM_FT_WATCHING && !READ_ONCE(a->overflowed))
-		return 0;
 	return set_approach(s, KVM_FT_WATCHING, s->replayer.next.progress -
 						s->here.progress + LONGEST_ASTRAY);
+}
+
+/**
+ * kvm_ft_is_approached() - may the guest run on as it did?
+ * @s: a replaying session; @s->here is up to date
+ *
+ * Any context in the vCPU's thread.
+ *
+ * Return: false if kvm_ft_approach() has something to do.
+ */
+bool kvm_ft_is_approached(const struct kvm_ft_session *s)
+{
+	const struct kvm_ft_arch *a = &s->arch;
+
+	if (s->replayer.have && s->here.progress > s->replayer.next.progress)
+		return false;
+	switch (a->approach) {
+	case KVM_FT_BREAKPOINT:
+		return kvm_ft_replayer_stops(&s->replayer);
+	case KVM_FT_WATCHING:
+		return s->replayer.have && !kvm_ft_replayer_stops(&s->replayer) &&
+		       !READ_ONCE(a->overflowed);
+	case KVM_FT_COUNTING:
+		return (!s->replayer.have || kvm_ft_replayer_stops(&s->replayer)) &&
+		       !READ_ONCE(a->overflowed);
+	default:
+		return false;
+	}
 }
 
 /**
@@ -88,24 +110,18 @@ static int watch(struct kvm_ft_session *s)
  */
 int kvm_ft_approach(struct kvm_ft_session *s)
 {
-	struct kvm_ft_arch *a = &s->arch;
-	u64 reserve = a->skid + MARGIN;
+	u64 reserve = s->arch.skid + MARGIN;
 	u64 distance;
 
-	if (!s->replayer.have) {
-		if (a->approach == KVM_FT_COUNTING && !READ_ONCE(a->overflowed))
-			return 0;
+	if (kvm_ft_is_approached(s))
+		return 0;
+	if (!s->replayer.have)
 		return set_approach(s, KVM_FT_COUNTING, kvm_ft_free_stretch(s));
-	}
-	if (!kvm_ft_replayer_stops(&s->replayer))
-		return watch(s);
 	if (s->here.progress > s->replayer.next.progress)
 		return passed(s);
+	if (!kvm_ft_replayer_stops(&s->replayer))
+		return watch(s);
 	distance = s->replayer.next.progress - s->here.progress;
-	if (a->approach == KVM_FT_BREAKPOINT)
-		return 0;
-	if (a->approach == KVM_FT_COUNTING && !READ_ONCE(a->overflowed))
-		return 0;
 	if (distance < reserve + SHORTEST_PERIOD)
 		return set_approach(s, KVM_FT_BREAKPOINT, 0);
 	return set_approach(s, KVM_FT_COUNTING, distance - reserve);

@@ -3,7 +3,7 @@
 #include "../../session.h"
 #include "svm.h"
 
-#define LONGEST_PREFIXES	14
+#define LONGEST_INSTRUCTION	15
 
 /**
  * kvm_ft_registers() - the guest's general registers
@@ -29,6 +29,15 @@ void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs)
 	regs[i] = kvm_get_rflags(vcpu) & ~X86_EFLAGS_RF;
 }
 
+/* In 64-bit mode, where guests are most of the time, no segment has a base to be looked up. */
+static u64 linear_rip(struct kvm_vcpu *vcpu)
+{
+	if (vcpu->arch.efer & EFER_LMA &&
+	    kvm_ft_vmcb(vcpu)->save.cs.attrib & SVM_SELECTOR_L_MASK)
+		return vcpu->arch.regs[VCPU_REGS_RIP];
+	return kvm_get_linear_rip(vcpu);
+}
+
 /**
  * kvm_ft_locate_start() - bring @s->here up to date, but for the progress
  * @s: the session, before the guest has run in it
@@ -37,7 +46,7 @@ void kvm_ft_locate_start(struct kvm_ft_session *s)
 {
 	struct kvm_vcpu *vcpu = s->arch.vcpu;
 
-	s->here.rip = kvm_get_linear_rip(vcpu);
+	s->here.rip = linear_rip(vcpu);
 	s->here.rcx = vcpu->arch.regs[VCPU_REGS_RCX];
 	if (s->header.flags & KVM_FT_LOG_CHECKING)
 		kvm_ft_registers(s, s->here.regs);
@@ -116,18 +125,16 @@ static bool is_prefix(u8 byte)
 /* The next instruction's opcode, -1 if it cannot be read; and whether it has a REP prefix. */
 static int opcode(struct kvm_vcpu *vcpu, u64 rip, bool *repeated)
 {
-	int i;
+	u8 code[LONGEST_INSTRUCTION];
+	unsigned int i, size;
 
 	*repeated = false;
-	for (i = 0; i <= LONGEST_PREFIXES; i++) {
-		u8 byte;
-
-		if (!kvm_ft_guest_byte(vcpu, rip + i, &byte))
-			break;
-		if (byte == 0xf2 || byte == 0xf3)
+	size = kvm_ft_guest_code(vcpu, rip, code, sizeof(code));
+	for (i = 0; i < size; i++) {
+		if (code[i] == 0xf2 || code[i] == 0xf3)
 			*repeated = true;
-		else if (!is_prefix(byte))
-			return byte;
+		else if (!is_prefix(code[i]))
+			return code[i];
 	}
 	return -1;
 }
@@ -173,7 +180,7 @@ int kvm_ft_may_end(struct kvm_ft_session *s)
 		return -EINTR;
 	srcu = srcu_read_lock(&vcpu->kvm->srcu);
 	s->arch.software_interrupt = kvm_ft_at_software_interrupt(s);
-	r = s->here.rip == kvm_get_linear_rip(vcpu) &&
+	r = s->here.rip == linear_rip(vcpu) &&
 	    s->here.rcx == vcpu->arch.regs[VCPU_REGS_RCX] &&
 	    kvm_ft_clean_boundary(s) && kvm_ft_may_stop(s) &&
 	    !kvm_test_request(KVM_REQ_EVENT, vcpu);

@@ -19,4 +19,11 @@ static inline struct vmcb *kvm_ft_vmcb(struct kvm_vcpu *vcpu)
 	return *(struct vmcb **)(vcpu + 1);
 }
 
+/* The result of RDTSC and RDMSR. */
+static inline void kvm_ft_set_edx_eax(struct kvm_vcpu *vcpu, u64 value)
+{
+	vcpu->arch.regs[VCPU_REGS_RAX] = (u32)value;
+	vcpu->arch.regs[VCPU_REGS_RDX] = value >> 32;
+}
+
 #endif

@@ -8,6 +8,7 @@
  */
 #include <linux/bits.h>
 #include <linux/kvm_host.h>
+#include <linux/uaccess.h>
 
 #include "../../session.h"
 
@@ -57,6 +58,31 @@ static gpa_t page_of(struct paging p, u64 pte, unsigned int shift)
 	return pte & PTE_ADDRESS & ~GENMASK_ULL(shift - 1, 0);
 }
 
+/* Where the VMM has that guest memory, NULL if it is none. */
+static void __user *in_vmm(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	struct kvm_memory_slot *slot = __gfn_to_memslot(kvm_vcpu_memslots(vcpu), gpa_to_gfn(gpa));
+
+	if (!slot || slot->flags & KVM_MEMSLOT_INVALID)
+		return NULL;
+	return (void __user *)(__gfn_to_hva_memslot(slot, gpa_to_gfn(gpa)) + offset_in_page(gpa));
+}
+
+static bool read_pte(struct kvm_vcpu *vcpu, struct paging p, gpa_t gpa, u64 *pte)
+{
+	void __user *from = in_vmm(vcpu, gpa);
+	u32 low;
+
+	if (!from)
+		return false;
+	if (p.entry == 8)
+		return !__get_user(*pte, (u64 __user *)from);
+	if (__get_user(low, (u32 __user *)from))
+		return false;
+	*pte = low;
+	return true;
+}
+
 static bool translate(struct kvm_vcpu *vcpu, u64 address, gpa_t *gpa)
 {
 	struct paging p = paging_of(vcpu);
@@ -69,10 +95,9 @@ static bool translate(struct kvm_vcpu *vcpu, u64 address, gpa_t *gpa)
 	for (level = p.levels; level; level--) {
 		unsigned int shift = PAGE_SHIFT + (level - 1) * p.bits;
 		u64 index = address >> shift & GENMASK_ULL(p.bits - 1, 0);
-		u64 pte = 0;
+		u64 pte;
 
-		if (kvm_vcpu_read_guest(vcpu, table + index * p.entry, &pte, p.entry) ||
-		    !(pte & PTE_PRESENT))
+		if (!read_pte(vcpu, p, table + index * p.entry, &pte) || !(pte & PTE_PRESENT))
 			return false;
 		if (is_leaf(vcpu, p, level, pte)) {
 			*gpa = page_of(p, pte, shift) | (address & GENMASK_ULL(shift - 1, 0));
@@ -83,19 +108,41 @@ static bool translate(struct kvm_vcpu *vcpu, u64 address, gpa_t *gpa)
 	return false;
 }
 
-/**
- * kvm_ft_guest_byte() - read a byte of the guest's code
- * @vcpu: the vCPU; its control registers are as after its last VM exit
- * @address: linear
- * @byte: the result
- *
- * Process context; may sleep.  The caller holds the vCPU's mutex and kvm->srcu.
- *
- * Return: false if the guest has nothing there.
- */
-bool kvm_ft_guest_byte(struct kvm_vcpu *vcpu, u64 address, u8 *byte)
+/* From one page. */
+static bool read_code(struct kvm_vcpu *vcpu, u64 address, u8 *code, unsigned int size)
 {
+	void __user *from;
 	gpa_t gpa;
 
-	return translate(vcpu, address, &gpa) && !kvm_vcpu_read_guest(vcpu, gpa, byte, 1);
+	if (!translate(vcpu, address, &gpa))
+		return false;
+	from = in_vmm(vcpu, gpa);
+	return from && !__copy_from_user(code, from, size);
+}
+
+/**
+ * kvm_ft_guest_code() - read some of the guest's code
+ * @vcpu: the vCPU; its control registers are as after its last VM exit
+ * @address: linear
+ * @code: the result
+ * @size: bytes wanted, less than a page
+ *
+ * The vCPU's thread, holding the vCPU's mutex and kvm->srcu.  May sleep; after
+ * pagefault_disable() it does not, and then does not find what the host has swapped out.
+ *
+ * Return: bytes read; less than @size if the guest has no more there.
+ */
+unsigned int kvm_ft_guest_code(struct kvm_vcpu *vcpu, u64 address, u8 *code, unsigned int size)
+{
+	unsigned int done = 0;
+
+	while (done < size) {
+		unsigned int part = min_t(unsigned int, size - done,
+					  PAGE_SIZE - offset_in_page(address + done));
+
+		if (!read_code(vcpu, address + done, code + done, part))
+			break;
+		done += part;
+	}
+	return done;
 }

@@ -75,8 +75,11 @@ enum kvm_ft_approach {
  * @retry: looks for a landmark again where the guest stood at none
  * @retry_ns: after so long
  * @has_rdtscp: the guest's CPUID has it
- * @pass_exit: the next call of KVM's exit handler is not to be diverted
- * @pass_timer: the same of its timer expiry
+ * @tsc_aux_known: @tsc_aux is the guest's
+ * @tsc_aux: its IA32_TSC_AUX
+ * @dealt: kvm_ft_quick_exit() has dealt with the last VM exit
+ * @result: what it has come to, as from KVM's exit handlers
+ * @pass_timer: the next call of KVM's timer expiry is not to be diverted
  * @pass_lapic: the same of its LAPIC read
  */
 struct kvm_ft_arch {
@@ -106,7 +109,10 @@ struct kvm_ft_arch {
 	struct hrtimer retry;
 	u64 retry_ns;
 	bool has_rdtscp;
-	bool pass_exit;
+	bool tsc_aux_known;
+	u64 tsc_aux;
+	bool dealt;
+	int result;
 	bool pass_timer;
 	bool pass_lapic;
 };
@@ -128,9 +134,25 @@ bool kvm_ft_kvm_runnable(struct kvm_ft_session *s);
 void kvm_ft_kvm_forget_shadow(struct kvm_ft_session *s);
 
 /* exits.c: called by the hooks for the session's vCPU */
+unsigned int kvm_ft_quick_exit(struct kvm_ft_session *s, unsigned int fastpath);
 int kvm_ft_handle_exit(struct kvm_ft_session *s, unsigned int fastpath);
 int kvm_ft_lapic_read(struct kvm_ft_session *s, void *apic, u32 reg, int len, void *data);
 bool kvm_ft_timer_expired(struct kvm_ft_session *s);
+
+/* tsc.c */
+/**
+ * struct kvm_ft_tsc_read - an instruction that reads the TSC
+ * @kind: %KVM_FT_KIND_RDTSC or %KVM_FT_KIND_RDTSCP
+ * @length: of the instruction; 0 if only KVM can skip it
+ */
+struct kvm_ft_tsc_read {
+	unsigned int kind;
+	unsigned int length;
+};
+
+struct kvm_ft_tsc_read kvm_ft_tsc_read(struct kvm_ft_session *s);
+bool kvm_ft_tsc_is_quick(const struct kvm_ft_session *s, const struct kvm_ft_tsc_read *read);
+int kvm_ft_tsc_exit(struct kvm_ft_session *s, struct kvm_ft_tsc_read read);
 
 /* entry.c */
 void kvm_ft_entry_init(struct kvm_ft_session *s);
@@ -144,7 +166,7 @@ bool kvm_ft_borrows_slots(const struct kvm_ft_session *s);
 /* step.c: around VM entry, interrupts off */
 void kvm_ft_step_before_entry(struct kvm_ft_session *s);
 void kvm_ft_step_after_exit(struct kvm_ft_session *s);
-/* in the exit handler, interrupts on */
+/* behind it, in the exit handler or before */
 void kvm_ft_step_over(struct kvm_ft_session *s);
 void kvm_ft_stepped_over(struct kvm_ft_session *s, bool fastpath);
 bool kvm_ft_step_faulted(struct kvm_ft_session *s, unsigned int vector);
@@ -158,6 +180,7 @@ int kvm_ft_counter_overflow_after(struct kvm_ft_session *s, u64 events);
 
 /* landmark.c: replay */
 u64 kvm_ft_free_stretch(const struct kvm_ft_session *s);
+bool kvm_ft_is_approached(const struct kvm_ft_session *s);
 int kvm_ft_approach(struct kvm_ft_session *s);
 int kvm_ft_breakpoint_hit(struct kvm_ft_session *s);
 
@@ -172,7 +195,7 @@ int kvm_ft_may_end(struct kvm_ft_session *s);
 int kvm_ft_in_string_instruction(struct kvm_ft_session *s);
 
 /* walk.c */
-bool kvm_ft_guest_byte(struct kvm_vcpu *vcpu, u64 address, u8 *byte);
+unsigned int kvm_ft_guest_code(struct kvm_vcpu *vcpu, u64 address, u8 *code, unsigned int size);
 
 /* describe.c */
 int kvm_ft_check_cpu(void);

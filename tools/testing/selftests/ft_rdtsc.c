@@ -119,6 +119,63 @@ TEST(page_tables_change)
 	EXPECT_EQ(3 * 1000 + 1, r.status.entries);
 }
 
+/* RDTSC and RDTSCP behind prefixes without an effect, and across a page's end. */
+GUEST_CODE(prefixes,
+	   "mov $0x100000, %edi; mov $1000, %ebx\n"
+	   "1: .byte 0x66; rdtsc\n" STORE
+	   ".byte 0x48; rdtscp; add %rcx, %r14\n" STORE
+	   "mov $0x30, %ecx; 2: dec %ecx; jnz 2b\n"
+	   ".byte 0x2e, 0x66; rdtscp; add %rcx, %r14\n" STORE
+	   "mov $0x200ffe, %r10d; call *%r10\n"
+	   "dec %ebx; jnz 1b\n"
+	   "out %al, $0x10\n");
+GUEST_CODE(across, "rdtscp; add %rcx, %r14; ret\n");
+
+static void set_up_prefixes(struct replay *r)
+{
+	set_up(r);
+	guest_load_code(&r->guest, prefixes);
+	guest_put(&r->guest, 0x200ffe, guest_code_of(across));
+}
+
+TEST(prefixes_and_page_ends)
+{
+	struct replay r = { .mem_size = 4 << 20, .set_up = set_up_prefixes };
+	const char *difference = replay_check(&r);
+
+	EXPECT_EQ(NULL, difference)
+		TH_LOG("%s", difference);
+	EXPECT_EQ(4 * 1000 + 1, r.status.entries);
+	EXPECT_EQ(3ul * 1000 * AUX, r.machine.regs.r14);
+}
+
+/* The guest changes what RDTSCP returns besides the TSC. */
+GUEST_CODE(change_aux,
+	   "mov $1000, %ebx\n"
+	   "1: rdtscp; add %rcx, %r14\n"
+	   "mov $0xc0000103, %ecx; mov %ebx, %eax; xor %edx, %edx; wrmsr\n"
+	   "rdtscp; add %rcx, %r15; rdtscp; add %rcx, %r15\n"
+	   "dec %ebx; jnz 1b\n"
+	   "out %al, $0x10\n");
+
+static void set_up_aux(struct replay *r)
+{
+	set_up(r);
+	guest_load_code(&r->guest, change_aux);
+}
+
+TEST(tsc_aux_changes)
+{
+	struct replay r = { .mem_size = 4 << 20, .set_up = set_up_aux };
+	const char *difference = replay_check(&r);
+	uint64_t sum = 1000 * 1001 / 2;
+
+	EXPECT_EQ(NULL, difference)
+		TH_LOG("%s", difference);
+	EXPECT_EQ(AUX + sum - 1, r.machine.regs.r14);
+	EXPECT_EQ(2 * sum, r.machine.regs.r15);
+}
+
 REPLAY_KEEP_HOOKS
 
 TEST_HARNESS_MAIN
