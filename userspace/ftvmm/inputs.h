@@ -33,7 +33,8 @@
 #define INPUT_ENTROPY		7	/* value: random bytes */
 #define INPUT_OUTPUT		8	/* nothing: where the guest has sent something */
 #define INPUT_RELEASED		9	/* nothing: all outputs so far have left the primary */
-#define INPUT_KINDS		10
+#define INPUT_NET_MORE		10	/* the first part of what an INPUT_NET has no room for */
+#define INPUT_KINDS		11
 #define INPUT_INDEXES		16	/* devices of one kind */
 #define INPUT_TAG(kind, index)	((kind) << 8 | (index))
 

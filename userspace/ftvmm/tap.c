@@ -89,8 +89,8 @@ int tap_connect(int fd)
 	return 0;
 }
 
-void tap_set_checksums(int fd, bool partial)
+void tap_set_offloads(int fd, unsigned int offloads)
 {
-	if (ioctl(fd, TUNSETOFFLOAD, partial ? TUN_F_CSUM : 0))
+	if (ioctl(fd, TUNSETOFFLOAD, offloads))
 		complain("cannot set up a tap device: %s", strerror(errno));
 }

@@ -13,8 +13,11 @@
 
 #define TAP_CONNECT_MS	100
 
-/* The longest packet that is received, header included: no jumbo frames. */
-#define TAP_PACKET	2048
+/*
+ * The longest packet that a tap device hands out, with its header: what is to be segmented
+ * is below GSO_LEGACY_MAX_SIZE, no MTU is larger, and a VLAN tag may have been put in.
+ */
+#define TAP_PACKET	(TAP_HEADER + 65535 + 4)
 
 /**
  * tap_open() - attach to a tap device
@@ -38,10 +41,11 @@ int tap_open(const char *name, bool carrier);
 int tap_connect(int fd);
 
 /**
- * tap_set_checksums() - what may be handed to the guest
+ * tap_set_offloads() - what may be left to the guest
  * @fd: the descriptor
- * @partial: packets whose checksum is still to be calculated, too
+ * @offloads: TUN_F_*: packets whose checksum is still to be calculated, or that are still
+ *	to be cut into segments; those need the former
  */
-void tap_set_checksums(int fd, bool partial);
+void tap_set_offloads(int fd, unsigned int offloads);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <assert.h>
+#include <linux/if_tun.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 #include <stdio.h>
@@ -14,14 +15,18 @@
 #include "virtio_net.h"
 
 #define CLASS		0x020000
-#define STATE_VERSION	1
+#define STATE_VERSION	2
 
 enum { RECEIVE, TRANSMIT, QUEUES };
 
 /* Longest packet that the guest sends: one that the host cuts into segments. */
 #define SEND_MAX	(TAP_HEADER + 65536 + 64)
 
+/* A packet is larger than all buffers that there can be. */
+#define NEVER		(VIRTQUEUE_SIZE + 1)
+
 static_assert(sizeof(struct virtio_net_hdr_v1) == TAP_HEADER, "as the tap device has it");
+static_assert(sizeof(uint32_t) + TAP_PACKET <= NET_ROOM, "any packet has room");
 
 /**
  * struct packet - one that waits until it may leave
@@ -36,7 +41,7 @@ struct packet {
 };
 
 /* The next packet of those that wait; false if they make no sense. */
-static bool next_packet(const struct virtio_net_state *s, const uint8_t **packet, uint16_t *size)
+static bool next_packet(struct virtio_net_state *s, uint8_t **packet, uint32_t *size)
 {
 	if (s->size - s->done < sizeof(*size))
 		return false;
@@ -45,27 +50,79 @@ static bool next_packet(const struct virtio_net_state *s, const uint8_t **packet
 	return *size > TAP_HEADER && *size <= s->size - s->done - sizeof(*size);
 }
 
-/* Into one chain; what it has no room for is dropped, as hardware does. */
-static void hand_over(struct virtio_net *net, const struct chain *chain, const uint8_t *packet,
-		      uint16_t size)
+/* It may be left to the driver; one that is not was read for the driver before. */
+static bool is_acceptable(const struct virtio *v, const struct virtio_net_hdr_v1 *header)
+{
+	bool partial = virtio_has(v, VIRTIO_NET_F_GUEST_CSUM);
+
+	switch (header->gso_type) {
+	case VIRTIO_NET_HDR_GSO_NONE:
+		return partial || !(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		return partial && virtio_has(v, VIRTIO_NET_F_GUEST_TSO4);
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		return partial && virtio_has(v, VIRTIO_NET_F_GUEST_TSO6);
+	default:
+		return false;
+	}
+}
+
+/* How many of the next chains a packet takes: 0 if there are not enough yet, or NEVER. */
+static unsigned int chains_for(struct virtio_net *net, uint32_t size)
+{
+	bool is_mergeable = virtio_has(&net->virtio, VIRTIO_NET_F_MRG_RXBUF);
+	struct virtqueue *q = &net->virtio.queue[RECEIVE];
+	unsigned int count = 0, most = is_mergeable ? q->s.size : 1;
+	struct chain chain;
+	uint64_t room = 0;
+
+	while (room < size && count < most && virtqueue_pop(q, &chain)) {
+		room += chain.write_size;
+		count++;
+	}
+	virtqueue_unpop(q, count);
+	if (room >= size)
+		return count;
+	return count < most ? 0 : NEVER;
+}
+
+static void fill(struct virtqueue *q, uint8_t *packet, uint32_t size, uint16_t chains)
+{
+	struct chain chain;
+	size_t part;
+
+	memcpy(packet + offsetof(struct virtio_net_hdr_v1, num_buffers), &chains, sizeof(chains));
+	while (size && virtqueue_pop(q, &chain)) {
+		part = chain_write(&chain, 0, packet, size);
+		virtqueue_push(q, chain.head, part);
+		packet += part;
+		size -= part;
+	}
+}
+
+/*
+ * False if the driver has to make more buffers available first.  What it cannot have is
+ * dropped, as hardware does.
+ */
+static bool hand_over(struct virtio_net *net, uint8_t *packet, uint32_t size)
 {
 	struct virtio_net_hdr_v1 header;
+	unsigned int chains;
 
-	if (chain->write_size < size) {
-		virtqueue_unpop(&net->virtio.queue[RECEIVE]);
-		return;
-	}
 	memcpy(&header, packet, sizeof(header));
-	header.num_buffers = 1;
-	chain_write(chain, 0, &header, sizeof(header));
-	chain_write(chain, sizeof(header), packet + sizeof(header), size - sizeof(header));
-	virtqueue_push(&net->virtio.queue[RECEIVE], chain->head, size);
+	if (!virtio_is_running(&net->virtio) || !is_acceptable(&net->virtio, &header))
+		return true;
+	chains = chains_for(net, size);
+	if (chains && chains != NEVER)
+		fill(&net->virtio.queue[RECEIVE], packet, size, chains);
+	return chains;
 }
 
 static void all_taken(struct virtio_net *net)
 {
 	net->state.size = 0;
 	net->state.done = 0;
+	net->state.more = 0;
 	source_taken(&net->source);
 }
 
@@ -74,18 +131,12 @@ static void deliver(struct virtio_net *net)
 {
 	struct virtqueue *q = &net->virtio.queue[RECEIVE];
 	struct virtio_net_state *s = &net->state;
-	const uint8_t *packet;
-	struct chain chain;
-	uint16_t size;
+	uint8_t *packet;
+	uint32_t size;
 
-	if (!s->size)
+	if (!s->size || s->more)
 		return;
-	while (next_packet(s, &packet, &size)) {
-		if (virtio_is_running(&net->virtio)) {
-			if (!virtqueue_pop(q, &chain))
-				break;
-			hand_over(net, &chain, packet, size);
-		}
+	while (next_packet(s, &packet, &size) && hand_over(net, packet, size)) {
 		snoop_frame(&s->snooped, net->virtio.config, packet + TAP_HEADER,
 			    size - TAP_HEADER, false);
 		s->done += sizeof(size) + size;
@@ -96,44 +147,91 @@ static void deliver(struct virtio_net *net)
 	virtio_interrupt(&net->virtio, RECEIVE);
 }
 
+/* Another event's data; false if it has no place. */
+static bool append(struct virtio_net_state *s, const void *data, uint32_t size)
+{
+	if ((s->size && !s->more) || size > sizeof(s->packets) - s->size)
+		return false;	/* the last were not taken yet: nobody should have sent more */
+	memcpy(s->packets + s->size, data, size);
+	s->size += size;
+	return true;
+}
+
+/* INPUT_NET_MORE: an INPUT_NET follows at the same landmark. */
+static void receive_more(void *device, const void *data, uint32_t size)
+{
+	struct virtio_net *net = device;
+
+	if (append(&net->state, data, size))
+		net->state.more = 1;
+}
+
 /* INPUT_NET: packets, in the form of virtio_net_state.packets. */
 static void receive(void *device, const void *data, uint32_t size)
 {
 	struct virtio_net *net = device;
 
-	if (net->state.size || size > sizeof(net->state.packets))
-		return;		/* the last were not taken yet: nobody should have sent more */
-	memcpy(net->state.packets, data, size);
-	net->state.size = size;
+	if (!append(&net->state, data, size))
+		return;
+	net->state.more = 0;
 	deliver(net);
 }
 
-/* Packets that have arrived: as many as there are, up to an event's size. */
+/* One packet, with its size before it.  How many buffers it takes is not known yet. */
+static bool read_packet(struct virtio_net *net, struct event *event)
+{
+	uint8_t *size_at = event->data + event->size, *to = size_at + sizeof(uint32_t);
+	ssize_t got = read(net->tap, to, TAP_PACKET + 1);
+	uint32_t size = got;
+
+	if (got <= 0)
+		return false;
+	if (size > TAP_PACKET) {
+		info("%s: a packet of more than %d bytes is lost", net->label, TAP_PACKET);
+		return true;
+	}
+	memcpy(size_at, &size, sizeof(size));
+	memset(to + offsetof(struct virtio_net_hdr_v1, num_buffers), 0, sizeof(uint16_t));
+	event->size += sizeof(size) + size;
+	return true;
+}
+
+/* What an event has no room for is left to a second one. */
+static bool split(struct virtio_net *net, struct event *event)
+{
+	uint32_t rest = event->size - INPUT_MAX;
+
+	if (event->size <= INPUT_MAX)
+		return true;
+	event->next = event_new(net->tag, rest);
+	if (!event->next)
+		return false;
+	memcpy(event->next->data, event->data + INPUT_MAX, rest);
+	event->next->size = rest;
+	event->size = INPUT_MAX;
+	event->tag = INPUT_TAG(INPUT_NET_MORE, net->index);
+	return true;
+}
+
+/* Packets that have arrived: as many as there are, while there is room for any other. */
 static bool post(void *owner)
 {
 	struct virtio_net *net = owner;
-	struct event *event = event_new(net->tag, INPUT_MAX);
-	uint16_t got;
-	ssize_t size;
+	struct event *event = event_new(net->tag, NET_ROOM + 1);
 
 	if (!event)
 		return false;
-	while (event->size + sizeof(got) + TAP_PACKET <= INPUT_MAX) {
-		uint8_t *to = event->data + event->size;
-
-		size = read(net->tap, to + sizeof(got), TAP_PACKET);
-		if (size <= 0)
+	while (NET_ROOM - event->size >= sizeof(uint32_t) + TAP_PACKET)
+		if (!read_packet(net, event))
 			break;
-		got = size;
-		memcpy(to, &got, sizeof(got));
-		event->size += sizeof(got) + got;
+	if (event->size && split(net, event)) {
+		inputs_post(event);
+		return true;
 	}
-	if (!event->size) {
-		free(event);
-		return false;
-	}
-	inputs_post(event);
-	return true;
+	if (event->size)
+		info("%s: no memory: packets are lost", net->label);
+	free(event);
+	return false;
 }
 
 /* If the host has no room for it, it is lost, as on a wire. */
@@ -203,20 +301,26 @@ static void transmit(struct virtio_net *net)
 	virtio_interrupt(&net->virtio, TRANSMIT);
 }
 
-static void set_checksums(struct virtio_net *net)
+static void set_offloads(struct virtio_net *net)
 {
-	bool partial = virtio_has(&net->virtio, VIRTIO_NET_F_GUEST_CSUM);
+	unsigned int offloads = 0;
 
-	if (net->partial != partial && net->tap >= 0)
-		tap_set_checksums(net->tap, partial);
-	net->partial = partial;
+	if (virtio_has(&net->virtio, VIRTIO_NET_F_GUEST_CSUM))
+		offloads |= TUN_F_CSUM;
+	if (offloads && virtio_has(&net->virtio, VIRTIO_NET_F_GUEST_TSO4))
+		offloads |= TUN_F_TSO4;
+	if (offloads && virtio_has(&net->virtio, VIRTIO_NET_F_GUEST_TSO6))
+		offloads |= TUN_F_TSO6;
+	if (net->offloads != offloads && net->tap >= 0)
+		tap_set_offloads(net->tap, offloads);
+	net->offloads = offloads;
 }
 
 static void notified(void *owner, unsigned int queue)
 {
 	struct virtio_net *net = owner;
 
-	set_checksums(net);
+	set_offloads(net);
 	if (queue == RECEIVE)
 		deliver(net);
 	else
@@ -236,7 +340,8 @@ static bool valid(const void *data)
 {
 	const struct virtio_net_state *s = data;
 
-	return s->size <= sizeof(s->packets) && s->done <= s->size && snoop_is_valid(&s->snooped);
+	return s->size <= sizeof(s->packets) && s->done <= s->size && s->more <= 1 &&
+	       snoop_is_valid(&s->snooped);
 }
 
 int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
@@ -249,14 +354,18 @@ int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
 		.live = live,
 		.loop = loop,
 		.announce.timer.fd = -1,
+		.index = index,
 		.tag = INPUT_TAG(INPUT_NET, index),
 		.virtio = {
 			.type = VIRTIO_ID_NET,
 			.class = CLASS,
 			.features = FEATURE(VIRTIO_NET_F_MAC) | FEATURE(VIRTIO_NET_F_STATUS) |
 				    FEATURE(VIRTIO_NET_F_CSUM) | FEATURE(VIRTIO_NET_F_GUEST_CSUM) |
+				    FEATURE(VIRTIO_NET_F_GUEST_TSO4) |
+				    FEATURE(VIRTIO_NET_F_GUEST_TSO6) |
 				    FEATURE(VIRTIO_NET_F_HOST_TSO4) |
-				    FEATURE(VIRTIO_NET_F_HOST_TSO6),
+				    FEATURE(VIRTIO_NET_F_HOST_TSO6) |
+				    FEATURE(VIRTIO_NET_F_MRG_RXBUF),
 			.queues = QUEUES,
 			.config_size = offsetof(struct virtio_net_config, max_virtqueue_pairs),
 			.notified = notified,
@@ -276,22 +385,28 @@ int virtio_net_open(struct virtio_net *net, struct pci *pci, struct loop *loop,
 	memcpy(config.mac, mac, NET_MAC);
 	memcpy(net->virtio.config, &config, net->virtio.config_size);
 	inputs_handle(net->tag, receive, net);
+	inputs_handle(INPUT_TAG(INPUT_NET_MORE, index), receive_more, net);
 	state_add(&net->saved);
 	if (tap >= 0)
-		tap_set_checksums(tap, false);
+		tap_set_offloads(tap, 0);
 	if (live && source_open(&net->source, loop, tap, post, net))
 		return -1;
 	return virtio_add(&net->virtio, pci, net->label);
 }
 
-/* Nothing comes in before the device is connected, nor until what is left was taken. */
+/*
+ * Nothing comes in before the device is connected, nor until what is left was taken.  Packets
+ * whose end the primary has not got across are lost with it.
+ */
 int virtio_net_go_live(struct virtio_net *net)
 {
+	if (net->state.more)
+		all_taken(net);
 	if (source_open(&net->source, net->loop, net->tap, post, net))
 		return -1;
 	if (net->state.size)
 		loop_want(net->loop, &net->source.input, false);
-	set_checksums(net);
+	set_offloads(net);
 	net->live = true;
 	if (tap_connect(net->tap))
 		return -1;

@@ -10,19 +10,22 @@
 #include "virtio.h"
 
 #define NET_MAC		6
+#define NET_ROOM	(2 * INPUT_MAX)	/* for packets that have come together */
 
 /**
  * struct virtio_net_state - addresses, and packets that the driver has had no buffers for yet
  * @size: bytes of @packets
  * @done: of them, that the driver has got
- * @packets: an event's data: for each packet its size in 16 bits, little-endian,
- *	then that many bytes, of which the first are struct virtio_net_hdr_v1
+ * @more: the last of @packets come with the next event, before which none is handed over
+ * @packets: the data of one or two events: for each packet its size in 32 bits,
+ *	little-endian, then that many bytes, of which the first are struct virtio_net_hdr_v1
  * @snooped: the guest's addresses, for virtio_net_go_live()
  */
 struct virtio_net_state {
 	uint32_t size;
 	uint32_t done;
-	uint8_t packets[INPUT_MAX];
+	uint32_t more;
+	uint8_t packets[NET_ROOM];
 	struct snooped snooped;
 };
 
@@ -31,8 +34,9 @@ struct virtio_net_state {
  * @tap: descriptor of the tap device; -1 in a replay: there is no network
  * @live: packets come and go; if not, they come from a log
  * @loop: the main loop
+ * @index: which one it is
  * @tag: of its events
- * @partial: how tap_set_checksums() was called last
+ * @offloads: how tap_set_offloads() was called last
  * @source: reads packets
  * @announce: of its addresses, when it has gone live
  * @virtio: what all have
@@ -44,8 +48,9 @@ struct virtio_net {
 	int tap;
 	bool live;
 	struct loop *loop;
+	unsigned int index;
 	uint32_t tag;
-	bool partial;
+	unsigned int offloads;
 	struct source source;
 	struct announce announce;
 	struct virtio virtio;

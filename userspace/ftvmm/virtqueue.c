@@ -166,9 +166,9 @@ bool virtqueue_pop(struct virtqueue *q, struct chain *chain)
 	return true;
 }
 
-void virtqueue_unpop(struct virtqueue *q)
+void virtqueue_unpop(struct virtqueue *q, unsigned int count)
 {
-	q->s.next--;
+	q->s.next -= count;
 }
 
 void virtqueue_push(struct virtqueue *q, uint16_t head, uint32_t written)
@@ -197,12 +197,13 @@ bool virtqueue_must_interrupt(struct virtqueue *q)
 
 void virtqueue_want_notification(struct virtqueue *q, bool wanted)
 {
+	struct vring_avail *avail = avail_ring(q);
 	struct vring_used *used = used_ring(q);
 
-	if (!usable(q) || !used)
+	if (!usable(q) || !avail || !used)
 		return;
 	if (q->s.event_index)
-		*avail_event(used, q) = wanted ? q->s.next : q->s.next - 1;
+		*avail_event(used, q) = wanted ? avail->idx : q->s.next - 1;
 	else
 		used->flags = wanted ? 0 : VRING_USED_F_NO_NOTIFY;
 }

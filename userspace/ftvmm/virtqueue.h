@@ -101,8 +101,8 @@ bool virtqueue_pop(struct virtqueue *q, struct chain *chain);
  */
 bool virtqueue_look(struct virtqueue *q, uint16_t head, struct chain *chain);
 
-/* Take it back: the chain popped last is available again. */
-void virtqueue_unpop(struct virtqueue *q);
+/* Take it back: the @count chains popped last are available again. */
+void virtqueue_unpop(struct virtqueue *q, unsigned int count);
 
 /**
  * virtqueue_push() - give a chain back to the driver
@@ -115,7 +115,7 @@ void virtqueue_push(struct virtqueue *q, uint16_t head, uint32_t written);
 /* Does the driver want an interrupt for what was pushed since it was last asked? */
 bool virtqueue_must_interrupt(struct virtqueue *q);
 
-/* Does the device want to be notified of the next available chain? */
+/* Does the device want to be notified of the next chain that the driver makes available? */
 void virtqueue_want_notification(struct virtqueue *q, bool wanted);
 
 /**

@@ -108,10 +108,14 @@ static void takes_an_indirect_chain(void)
 static void gives_a_chain_again(void)
 {
 	*desc(0) = (struct vring_desc){ BUFFERS, 1, 0, 0 };
+	*desc(1) = (struct vring_desc){ BUFFERS, 2, 0, 0 };
 	offer(0);
+	offer(1);
 	EXPECT(virtqueue_pop(&q, &chain));
-	virtqueue_unpop(&q);
-	EXPECT(virtqueue_pop(&q, &chain));
+	EXPECT(virtqueue_pop(&q, &chain) && chain.head == 1);
+	virtqueue_unpop(&q, 2);
+	EXPECT(virtqueue_pop(&q, &chain) && !chain.head);
+	EXPECT(virtqueue_pop(&q, &chain) && chain.head == 1);
 	EXPECT(!virtqueue_pop(&q, &chain));
 }
 
@@ -163,8 +167,11 @@ static void asks_for_notifications(void)
 	EXPECT(!used()->flags);
 	q.s.event_index = 1;
 	q.s.next = 7;
+	avail()->idx = 9;
 	virtqueue_want_notification(&q, true);
-	EXPECT(*avail_event == 7);
+	EXPECT(*avail_event == 9);
+	virtqueue_want_notification(&q, false);
+	EXPECT(*avail_event == 6);
 }
 
 /* Whatever breaks a queue: no chain comes of it, and none ever after. */
