@@ -38,7 +38,7 @@ def bring_client(host, folder):
 
 def prepare(host, work, size):
     """Disk, network and what answers there."""
-    host.prepare(f"rm -rf {FOLDER}; mkdir -p {FOLDER}/www")
+    host.prepare(f"rm -rf {FOLDER}; mkdir -p {FOLDER}")
     if work.disk:
         host.prepare(f"disk={DISK}; truncate -s {work.disk}M $disk && {work.format} && "
                      f"cp $disk $disk.start")
@@ -46,14 +46,15 @@ def prepare(host, work, size):
         host.prepare(TAP_UP)
     if work.serves:
         length = size * work.serves << 20
-        host.prepare(f"head -c {length} /dev/urandom >{FOLDER}/www/sent && "
-                     f"[ $(wc -c <{FOLDER}/www/sent) = {length} ]")
-        host.prepare(f"httpd -f -p 5001 -h {FOLDER}/www </dev/null >/dev/null 2>&1 & "
+        host.prepare(f"head -c {length} /dev/urandom >{FOLDER}/sent && "
+                     f"[ $(wc -c <{FOLDER}/sent) = {length} ]")
+        host.prepare(f"nc -l -p 5001 -e cat {FOLDER}/sent </dev/null >/dev/null 2>&1 & "
                      f"echo $! >{FOLDER}/pid")
     if work.takes:
-        # A FIFO that is open for writing has no end, at which nc would close too early.
-        host.prepare(f"mkfifo {FOLDER}/idle; nc -l -p 5002 <>{FOLDER}/idle >{FOLDER}/taken "
-                     f"2>/dev/null & echo $! >{FOLDER}/pid")
+        blocks = size * work.takes << 4
+        host.prepare(f"nc -l -p 5002 -e sh -c 'dd of={FOLDER}/taken bs=64k count={blocks} "
+                     "iflag=fullblock 2>/dev/null && echo received' </dev/null >/dev/null 2>&1 & "
+                     f"echo $! >{FOLDER}/pid")
 
 
 def _taken(host, length):
@@ -70,7 +71,7 @@ def clean(host, work, size):
     if work.net:
         host.shell("/sbin/ip link del tap0")
     if work.serves:
-        return host.shell(f"sha256sum <{FOLDER}/www/sent; kill $(cat {FOLDER}/pid)")[1].split()[0]
+        return host.shell(f"sha256sum <{FOLDER}/sent; kill $(cat {FOLDER}/pid)")[1].split()[0]
     return _taken(host, size * work.takes << 20) if work.takes else None
 
 

@@ -16,7 +16,7 @@ class Workload:
     it is not measured; what it counts is the guest script's affair.
     memory: of the guest, in MiB.  disk: MiB of /dev/vda.
     format: a shell command of the host that makes a file system on $disk.  net: there is
-    a tap device.  serves: MiB of the file at http://192.168.77.1:5001/sent, as a multiple
+    a tap device.  serves: MiB that it gets at port 5001 of the host, as a multiple
     of the size; takes: of what it sends to port 5002, likewise.  on: for drive, with $size.
     expect: patterns in the output.
     says: patterns in what ftvmm says while it records.
