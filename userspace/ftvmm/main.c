@@ -412,7 +412,7 @@ static void tear_down(struct machine *m)
 
 	protect_commands_close(&m->commands.protect);
 	output_close();
-	terminal_close(&m->terminal);
+	terminal_close();
 	for (i = 0; i < m->disks; i++)
 		disk_close(&m->blk[i].disk);
 	for (i = 0; i < m->nets; i++)

@@ -81,10 +81,9 @@ int terminal_open(struct terminal *terminal, struct loop *loop, uint32_t tag)
 	return source_open(&terminal->source, loop, STDIN_FILENO, post, terminal);
 }
 
-void terminal_close(struct terminal *terminal)
+void terminal_close(void)
 {
 	make_cooked();
-	source_close(&terminal->source);
 }
 
 void terminal_taken(struct terminal *terminal)

@@ -38,7 +38,7 @@ struct terminal {
 int terminal_open(struct terminal *terminal, struct loop *loop, uint32_t tag);
 
 /* The terminal is as it was before. */
-void terminal_close(struct terminal *terminal);
+void terminal_close(void);
 
 /* The device has taken the last event.  The vCPU's thread. */
 void terminal_taken(struct terminal *terminal);

@@ -418,7 +418,6 @@ int virtio_net_go_live(struct virtio_net *net)
 void virtio_net_close(struct virtio_net *net)
 {
 	announce_close(&net->announce);
-	source_close(&net->source);
 	if (net->tap >= 0)
 		close(net->tap);
 }

@@ -2,7 +2,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -68,11 +67,14 @@ int loop_run(struct loop *loop)
 	return 0;
 }
 
-/* One shot: it is silent from here on until it is armed again. */
+/*
+ * One shot: it is silent from here on until it is armed again, which either thread does.
+ * One that has ended is not there any more.
+ */
 static void arm(struct source *source)
 {
-	if (!source->ended &&
-	    control(source->loop, EPOLL_CTL_MOD, &source->input, EPOLLIN | EPOLLONESHOT))
+	if (control(source->loop, EPOLL_CTL_MOD, &source->input, EPOLLIN | EPOLLONESHOT) &&
+	    errno != ENOENT)
 		complain("cannot wait for input: %s", strerror(errno));
 }
 
@@ -84,57 +86,32 @@ static void on_input(void *owner)
 		arm(source);
 }
 
-static void on_taken(void *owner)
-{
-	struct source *source = owner;
-	uint64_t count;
-
-	if (read(source->taken.fd, &count, sizeof(count)) == sizeof(count))
-		arm(source);
-}
-
 int source_open(struct source *source, struct loop *loop, int fd, bool (*post)(void *owner),
 		void *owner)
 {
 	*source = (struct source){
 		.loop = loop,
 		.input = { .fd = fd, .ready = on_input, .owner = source },
-		.taken = { .ready = on_taken, .owner = source },
 		.post = post,
 		.owner = owner,
 	};
-	source->taken.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (source->taken.fd < 0)
-		return complain("cannot create an eventfd: %s", strerror(errno));
-	if (loop_watch(loop, &source->taken))
-		return -1;
 	if (!control(loop, EPOLL_CTL_ADD, &source->input, EPOLLIN | EPOLLONESHOT))
 		return 0;
 	if (errno != EPERM)
 		return complain("cannot wait for input: %s", strerror(errno));
 	/* A file, or /dev/null, cannot be waited for; it has nothing to say. */
-	source->ended = true;
+	source->loop = NULL;
 	return 0;
 }
 
 void source_end(struct source *source)
 {
-	source->ended = true;
-	epoll_ctl(source->loop->epoll, EPOLL_CTL_DEL, source->input.fd, NULL);
-}
-
-void source_close(struct source *source)
-{
-	if (source->loop && source->taken.fd >= 0)
-		close(source->taken.fd);
+	if (source->loop)
+		epoll_ctl(source->loop->epoll, EPOLL_CTL_DEL, source->input.fd, NULL);
 }
 
 void source_taken(struct source *source)
 {
-	uint64_t one = 1;
-
-	if (!source->loop)
-		return;
-	if (write(source->taken.fd, &one, sizeof(one)) != sizeof(one))
-		complain("cannot wake the main loop: %s", strerror(errno));
+	if (source->loop)
+		arm(source);
 }

@@ -48,10 +48,8 @@ int loop_run(struct loop *loop);
 
 /**
  * struct source - a descriptor whose input becomes events for the guest
- * @loop: that it is in
+ * @loop: that it is in; NULL if it has nothing to say
  * @input: the descriptor
- * @taken: an eventfd: the guest's device has taken the last event
- * @ended: there will be no more input
  * @post: reads, and posts one event; false if it posted none
  * @owner: for @post
  *
@@ -61,8 +59,6 @@ int loop_run(struct loop *loop);
 struct source {
 	struct loop *loop;
 	struct watch input;
-	struct watch taken;
-	bool ended;
 	bool (*post)(void *owner);
 	void *owner;
 };
@@ -82,8 +78,6 @@ int source_open(struct source *source, struct loop *loop, int fd, bool (*post)(v
 
 /* No more is read: there will be nothing.  The main loop. */
 void source_end(struct source *source);
-
-void source_close(struct source *source);
 
 /*
  * The device has taken the last event, all of it.  The vCPU's thread.  Nothing if the
