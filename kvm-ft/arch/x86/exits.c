@@ -250,18 +250,25 @@ static bool is_passage(struct kvm_ft_session *s)
 	return hits & ours && !guest_hits(&s->arch, hits, ours);
 }
 
-/* If it cannot be completed without sleeping the exit handler begins again. */
+/*
+ * KVM does not hold kvm->srcu around the guest, and takes it again only later.  What cannot
+ * be completed without sleeping is begun again by the exit handler.
+ */
 static bool read_tsc_quickly(struct kvm_ft_session *s)
 {
+	struct srcu_struct *slots = &s->arch.vcpu->kvm->srcu;
 	struct kvm_ft_tsc_read read;
+	int index;
 
 	if (begin(s, EXIT_FASTPATH_NONE)) {
 		s->arch.result = ended(s);
 		return true;
 	}
+	index = srcu_read_lock(slots);
 	pagefault_disable();
 	read = kvm_ft_tsc_read(s);
 	pagefault_enable();
+	srcu_read_unlock(slots, index);
 	if (!kvm_ft_tsc_is_quick(s, &read))
 		return false;
 	s->arch.result = tsc_exit(s, read);
