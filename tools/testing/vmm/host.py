@@ -17,7 +17,8 @@ SECONDS = 900   # real ones, for a guest to do what it is told on a machine that
 MODULES = ("kvm-ft-lab-pmu", "kvm-ft")
 
 # What a guest's kernel says if something is wrong with the machine.
-COMPLAINTS = re.compile(r"WARNING:|BUG:|Oops|Call Trace|cannot load|Firmware Bug|ACPI Error")
+COMPLAINTS = re.compile(r"WARNING:|BUG:|Oops|Call Trace|cannot load|Firmware Bug|ACPI Error"
+                        r"|Initramfs unpacking failed")
 
 
 class Failure(Exception):

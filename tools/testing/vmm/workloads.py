@@ -66,11 +66,11 @@ WORKLOADS = (
              says=("the guest starts again$",)),
     # With random offsets there is an RDTSC, a VM exit, at each return to user space, and QEMU
     # flushes its TLB at an exit: accessed bits would hardly ever differ.
-    Workload("stress", 1, 5, programs=("stress-ng",), memory=160, disk=128, diverges=True,
+    Workload("stress", 1, 5, programs=("stress-ng",), memory=192, disk=128, diverges=True,
              append="randomize_kstack_offset=off",
              expect=(r"^pages swapped out: [1-9]\d*, in: [1-9]\d*, scanned: [1-9]",
                      r"^pages referenced: [1-9]")),
-    Workload("clocks", 1, 20, programs=("stress-ng",), memory=160),
+    Workload("clocks", 1, 20, programs=("stress-ng",), memory=192),
     Workload("flood", 50, 10000, net=True,
              on=_told("ping me", "ping -A -q -s 1000 -c $size 192.168.77.2"),
              expect=("^echoes sent:", r"\b0% packet loss")),
