@@ -15,11 +15,11 @@
 #include "finding.h"
 #include "message.h"
 #include "object.h"
+#include "paging.h"
 #include "tap.h"
 #include "vcpu.h"
 
 #define DEVICE		"/dev/kvm-ft"
-#define NPT		"/sys/module/kvm_amd/parameters/npt"
 
 /**
  * struct check - all that is found
@@ -208,13 +208,10 @@ static void check_machine(struct check *c)
 /* Both kinds of host can protect guests; but not all guests in the same way. */
 static const char *paging_mode(struct check *c)
 {
-	FILE *file = fopen(NPT, "r");
-	int value = file ? fgetc(file) : EOF;
+	enum paging paging = paging_of_host();
 
-	if (file)
-		fclose(file);
-	if (value != 'Y' && value != '1')
-		return value == EOF ? "unknown" : "strict";
+	if (paging != PAGING_NESTED)
+		return paging == PAGING_STRICT ? "strict" : "unknown";
 	findings_add(&c->warnings, "NESTED_PAGING", "load kvm_amd with npt=0",
 		     "KVM uses nested paging: a guest that is short of memory may diverge, which is found");
 	return "nested";

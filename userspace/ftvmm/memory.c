@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -26,9 +25,13 @@ int memory_open(struct memory *m, uint64_t size)
 	return 0;
 }
 
-int memory_lock(struct memory *m)
+int memory_lock(struct memory *m, bool in_place)
 {
-	if (!mlock2(m->base, m->size, MLOCK_ONFAULT))
+	/* A kernel that has no huge pages refuses. */
+	if (in_place && madvise(m->base, m->size, MADV_NOHUGEPAGE) && errno != EINVAL)
+		return complain("cannot keep huge pages out of the guest's memory: %s",
+				strerror(errno));
+	if (!mlock2(m->base, m->size, in_place ? 0 : MLOCK_ONFAULT))
 		return 0;
 	return complain("cannot lock the guest's memory (%s): be root, or raise ulimit -l",
 			strerror(errno));

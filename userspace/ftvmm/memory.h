@@ -3,6 +3,7 @@
 #ifndef FTVMM_MEMORY_H
 #define FTVMM_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,14 +47,17 @@ void memory_close(struct memory *m);
 /**
  * memory_lock() - have the host keep what it has given to the guest
  * @m: the memory
+ * @in_place: all of it, and always in the same pages
  *
- * With shadow paging a page that is swapped out and comes back takes KVM's shadow of the
+ * With shadow paging a page that is taken away and comes back takes KVM's shadow of the
  * guest's page tables with it, and so changes when accessed bits are set: such a guest
- * would not replay. No more memory is taken than the guest uses.
+ * would not replay. The host takes pages away to swap them, to make huge pages of small ones,
+ * and for one that was read before it was ever written. If it is not to be @in_place, no more
+ * memory is taken than the guest uses.
  *
  * Return: 0, or -1 with the reason told.
  */
-int memory_lock(struct memory *m);
+int memory_lock(struct memory *m, bool in_place);
 
 /**
  * memory_at() - where a range of guest physical addresses is mapped

@@ -9,6 +9,7 @@
 #include "lockstep.h"
 #include "machine_config.h"
 #include "message.h"
+#include "paging.h"
 #include "recording.h"
 
 #define STATE_FILE	"state"
@@ -42,7 +43,7 @@ int recording_open_session(struct recording *r)
 	struct kvmft_counter lab;
 
 	kvmft_close(&r->session);
-	if (memory_lock(&r->vcpu->vm->memory))
+	if (memory_lock(&r->vcpu->vm->memory, paging_of_host() != PAGING_NESTED))
 		return -1;
 	if (r->options->lab_counter) {
 		if (kvmft_counter_of_lab(&lab))
