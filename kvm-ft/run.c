@@ -108,8 +108,10 @@ static int wake_from_log(struct kvm_ft_session *s, struct kvm_ft_run *run)
 
 	if (kvm_ft_replayer_stops(&s->replayer))
 		at = kvm_ft_replayer_at(&s->replayer, s->here.progress, s->here.rip, s->here.rcx);
-	if (at > 0)
+	if (at > 0) {
+		s->arch.approach = KVM_FT_FREE;
 		return at_next_entry(s, run);
+	}
 	if (!at) {
 		s->replayer.divergence.what = "the guest halted";
 		s->replayer.divergence.logged = s->replayer.next;
@@ -167,6 +169,8 @@ static int run_guest(struct kvm_ft_session *s, struct kvm_ft_run *run)
 	s->at_landmark = false;
 	s->at_exit = false;
 	s->leave = KVM_FT_LEAVE_KVM;
+	/* The VMM may have set it. */
+	s->arch.tsc_aux_known = false;
 	r = kvm_run(s);
 	switch (s->leave) {
 	case KVM_FT_LEAVE_KVM:
@@ -306,8 +310,6 @@ int kvm_ft_run(struct kvm_ft_session *s, struct kvm_ft_run *run)
 			return -EIO;
 		}
 	}
-	/* The VMM may have set it. */
-	s->arch.tsc_aux_known = false;
 	WRITE_ONCE(s->runner, current);
 	r = run_loop(s, run);
 	WRITE_ONCE(s->runner, NULL);

@@ -151,12 +151,22 @@ static int db_exit(struct kvm_ft_session *s, unsigned int fastpath)
 	return 1;
 }
 
+static int page_fault_exit(struct kvm_ft_session *s, unsigned int fastpath)
+{
+	int r = kvm_ft_kvm_handle_exit(s, fastpath);
+
+	kvm_ft_faulted(s);
+	return r;
+}
+
 static int fault_exit(struct kvm_ft_session *s, unsigned int vector, unsigned int fastpath)
 {
 	if (vector == DB_VECTOR)
 		return db_exit(s, fastpath);
 	if (kvm_ft_step_faulted(s, vector))
 		return 1;
+	if (vector == PF_VECTOR)
+		return page_fault_exit(s, fastpath);
 	return kvm_ft_kvm_handle_exit(s, fastpath);
 }
 
@@ -203,6 +213,8 @@ static int dispatch(struct kvm_ft_session *s, unsigned int fastpath)
 		return dr_exit(s, fastpath);
 	case SVM_EXIT_EXCP_BASE ... SVM_EXIT_EXCP_BASE + 31:
 		return fault_exit(s, code - SVM_EXIT_EXCP_BASE, fastpath);
+	case SVM_EXIT_NPF:
+		return page_fault_exit(s, fastpath);
 	case SVM_EXIT_INTR:
 		return interrupt_exit(s, fastpath);
 	default:
@@ -318,7 +330,9 @@ unsigned int kvm_ft_quick_exit(struct kvm_ft_session *s, unsigned int fastpath)
 	a->dealt = fastpath == EXIT_FASTPATH_NONE && !has_ended(s) && deal_quickly(s);
 	if (!a->dealt)
 		return fastpath;
+	/* KVM corrects a clock that runs behind only where it does not enter the guest at once. */
 	if (a->result != 1 || has_ended(s) || kvm_ft_needs_block(s) ||
+	    a->vcpu->arch.tsc_always_catchup ||
 	    (s->state == KVM_FT_STATE_REPLAYING && !kvm_ft_is_approached(s)))
 		return EXIT_FASTPATH_EXIT_HANDLED;
 	return EXIT_FASTPATH_REENTER_GUEST;
@@ -326,8 +340,10 @@ unsigned int kvm_ft_quick_exit(struct kvm_ft_session *s, unsigned int fastpath)
 
 static int deal(struct kvm_ft_session *s, unsigned int fastpath)
 {
-	if (s->arch.dealt)
+	if (s->arch.dealt) {
+		s->arch.dealt = false;
 		return s->arch.result;
+	}
 	return begin(s, fastpath) ? ended(s) : dispatch(s, fastpath);
 }
 

@@ -210,16 +210,18 @@ static void notrace on_observed(unsigned long ip, unsigned long parent_ip,
 }
 
 /*
- * Only what is diverted takes the one place that ftrace has for that.  Two
+ * Permanent: kernel.ftrace_enabled cannot be set to 0 under a session, and none begins while it
+ * is 0.  Only what is diverted takes the one place that ftrace has for that.  Two
  * registrations, not five: each takes grace periods to remove.
  */
 static struct ftrace_ops divert_ops = {
 	.func = on_diverted,
-	.flags = FTRACE_OPS_FL_IPMODIFY,
+	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
 };
 
 static struct ftrace_ops observe_ops = {
 	.func = on_observed,
+	.flags = FTRACE_OPS_FL_PERMANENT,
 };
 
 /*

@@ -90,6 +90,33 @@ static bool notrace takes_interrupt(const struct vmcb *vmcb)
 }
 
 /**
+ * kvm_ft_faulted() - KVM has dealt with a page fault that the guest knows nothing of
+ * @s: the session, in its exit handler
+ */
+void kvm_ft_faulted(struct kvm_ft_session *s)
+{
+	struct kvm_ft_arch *a = &s->arch;
+
+	a->faulted = true;
+	a->fault_progress = s->here.progress;
+	a->fault_rip = a->vcpu->arch.regs[VCPU_REGS_RIP];
+	a->fault_rcx = a->vcpu->arch.regs[VCPU_REGS_RCX];
+}
+
+/*
+ * The accessed and dirty bits that the instruction sets in the guest's page tables are there
+ * already, and would not be yet where a breakpoint stops the guest in front of it.
+ */
+static bool notrace has_faulted_here(const struct kvm_ft_session *s)
+{
+	const struct kvm_ft_arch *a = &s->arch;
+
+	return a->faulted && a->fault_progress == s->here.progress &&
+	       a->fault_rip == a->vcpu->arch.regs[VCPU_REGS_RIP] &&
+	       a->fault_rcx == a->vcpu->arch.regs[VCPU_REGS_RCX];
+}
+
+/**
  * kvm_ft_may_stop() - could a breakpoint stop the guest where it stands?
  * @s: the session, not in the middle of an event's delivery
  *
@@ -97,8 +124,9 @@ static bool notrace takes_interrupt(const struct vmcb *vmcb)
  *
  * Return: false in the shadow of STI or MOV SS; with RFLAGS.RF set, as the guest
  * returns from a page fault; in front of a software interrupt, which would
- * store the RF that steps over a breakpoint; and where the guest is about to take
- * an interrupt that was held back until now.
+ * store the RF that steps over a breakpoint; where the guest is about to take
+ * an interrupt that was held back until now; and behind a page fault of which only KVM
+ * knows.
  */
 bool notrace kvm_ft_may_stop(const struct kvm_ft_session *s)
 {
@@ -106,7 +134,7 @@ bool notrace kvm_ft_may_stop(const struct kvm_ft_session *s)
 
 	return !(vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK) &&
 	       !(vmcb->save.rflags & X86_EFLAGS_RF) && !s->arch.software_interrupt &&
-	       !takes_interrupt(vmcb);
+	       !takes_interrupt(vmcb) && !has_faulted_here(s);
 }
 
 static bool is_prefix(u8 byte)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* RDTSC and RDTSCP: their value is logged, or taken from the log. */
 #include <linux/kvm_host.h>
+#include <asm/cpufeature.h>
 #include <asm/msr-index.h>
 
 #include "../../session.h"
@@ -32,10 +33,12 @@ static struct kvm_ft_tsc_read decode(struct kvm_ft_session *s)
 	return none;
 }
 
+#define LONGEST_INSTRUCTION	15
+
 /* Instruction pointers of 16 and 32 bits wrap around; KVM knows how. */
 static bool may_wrap(unsigned long rip)
 {
-	return (u16)rip > (u16)-RDTSCP_LENGTH;
+	return (u16)rip >= (u16)-LONGEST_INSTRUCTION;
 }
 
 /**
@@ -58,7 +61,7 @@ struct kvm_ft_tsc_read kvm_ft_tsc_read(struct kvm_ft_session *s)
 
 	if (vmcb->save.rflags & X86_EFLAGS_TF || may_wrap(rip))
 		return r;
-	if (!vmcb->control.next_rip)
+	if (!boot_cpu_has(X86_FEATURE_NRIPS) || !vmcb->control.next_rip)
 		return decode(s);
 	r.kind = kind_of_exit(vmcb);
 	if (r.kind == KVM_FT_KIND_RDTSC || s->arch.has_rdtscp)
@@ -66,7 +69,7 @@ struct kvm_ft_tsc_read kvm_ft_tsc_read(struct kvm_ft_session *s)
 	return r;
 }
 
-/* KVM is asked once: each write of the MSR by the guest is an exit, see kvm_ft_wrmsr(). */
+/* KVM is asked once per KVM_RUN: each write of the MSR by the guest is an exit of its own. */
 static int set_tsc_aux(struct kvm_ft_session *s)
 {
 	struct kvm_vcpu *vcpu = s->arch.vcpu;
@@ -100,14 +103,17 @@ static int kvm_skips(struct kvm_ft_session *s, struct kvm_ft_tsc_read *read)
 	return r;
 }
 
+/* RF and the interrupt shadow are for one instruction, which this was. */
 static int skip(struct kvm_ft_session *s, struct kvm_ft_tsc_read *read)
 {
 	struct kvm_vcpu *vcpu = s->arch.vcpu;
+	struct vmcb *vmcb = kvm_ft_vmcb(vcpu);
 
 	if (!read->length)
 		return kvm_skips(s, read);
 	vcpu->arch.regs[VCPU_REGS_RIP] += read->length;
-	kvm_ft_vmcb(vcpu)->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
+	vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
+	vmcb->save.rflags &= ~X86_EFLAGS_RF;
 	return 1;
 }
 

@@ -58,12 +58,15 @@ static gpa_t page_of(struct paging p, u64 pte, unsigned int shift)
 	return pte & PTE_ADDRESS & ~GENMASK_ULL(shift - 1, 0);
 }
 
-/* Where the VMM has that guest memory, NULL if it is none. */
+/*
+ * Where the VMM has that guest memory, NULL if it is none.  A slot that is about to be
+ * changed (KVM_MEMSLOT_INVALID) is as good as any: the VMM's memory is still there, or not.
+ */
 static void __user *in_vmm(struct kvm_vcpu *vcpu, gpa_t gpa)
 {
 	struct kvm_memory_slot *slot = __gfn_to_memslot(kvm_vcpu_memslots(vcpu), gpa_to_gfn(gpa));
 
-	if (!slot || slot->flags & KVM_MEMSLOT_INVALID)
+	if (!slot)
 		return NULL;
 	return (void __user *)(__gfn_to_hva_memslot(slot, gpa_to_gfn(gpa)) + offset_in_page(gpa));
 }
@@ -114,6 +117,8 @@ static bool read_code(struct kvm_vcpu *vcpu, u64 address, u8 *code, unsigned int
 	void __user *from;
 	gpa_t gpa;
 
+	if (!(vcpu->arch.efer & EFER_LMA))
+		address = (u32)address;
 	if (!translate(vcpu, address, &gpa))
 		return false;
 	from = in_vmm(vcpu, gpa);

@@ -70,6 +70,11 @@ enum kvm_ft_approach {
  * @resumed: RFLAGS.RF is set for that, during this entry
  * @added_faults: vectors that are intercepted for that, on emulated hosts
  * @software_interrupt: the instruction that the guest stands at is one
+ * @faulted: KVM has mapped something for the instruction at @fault_rip, which was not
+ *	executed then
+ * @fault_progress: progress there
+ * @fault_rip: its RIP
+ * @fault_rcx: RCX there
  * @added_rdtsc: RDTSC is intercepted for this entry because of us
  * @added_rdtscp: the same for RDTSCP
  * @retry: looks for a landmark again where the guest stood at none
@@ -104,6 +109,10 @@ struct kvm_ft_arch {
 	bool resumed;
 	u32 added_faults;
 	bool software_interrupt;
+	bool faulted;
+	u64 fault_progress;
+	unsigned long fault_rip;
+	unsigned long fault_rcx;
 	bool added_rdtsc;
 	bool added_rdtscp;
 	struct hrtimer retry;
@@ -189,6 +198,7 @@ void kvm_ft_locate_start(struct kvm_ft_session *s);
 int kvm_ft_locate(struct kvm_ft_session *s);
 void kvm_ft_registers(struct kvm_ft_session *s, u64 *regs);
 bool kvm_ft_clean_boundary(struct kvm_ft_session *s);
+void kvm_ft_faulted(struct kvm_ft_session *s);
 bool kvm_ft_may_stop(const struct kvm_ft_session *s);
 bool kvm_ft_at_software_interrupt(struct kvm_ft_session *s);
 int kvm_ft_may_end(struct kvm_ft_session *s);

@@ -187,5 +187,37 @@ TEST(bit_of_the_page_of_the_code)
 	check(_metadata, guest_code_of(go_there), 0, 1);
 }
 
+/*
+ * Writes to one page after the other, whose bits it has cleared before; the handler looks at
+ * those of the page that RSI is at.  With shadow paging KVM sets them at a page fault that the
+ * guest knows nothing of, before the instruction is executed: there is no landmark between.
+ */
+GUEST_CODE(start_touching,
+	   "xor %r14d, %r14d; mov $0x301000, %esi; mov $300, %ebp\n"
+	   APIC_ON APIC_ONCE(60000) "sti\n");
+GUEST_CODE(touch,
+	   "9: mov $0x40000000, %edi; mov $0x301000, %esi; mov $16, %ecx\n"
+	   "1: andq $~0x60, (%rsi); invlpg (%rdi); incl (%rdi)\n"
+	   "add $0x1000, %rdi; add $8, %rsi; dec %ecx; jnz 1b; jmp 9b\n");
+GUEST_CODE(look,
+	   "push %rax; mov (%rsi), %eax; and $0x60, %eax; add %rax, %r14; rol $1, %r14; pop %rax\n"
+	   APIC_AGAIN(60000) APIC_EOI PROGRAM_RETURN);
+
+static void set_up_touching(struct replay *r)
+{
+	program_load(&r->guest, r->context);
+	map_pages(&r->guest);
+}
+
+TEST(no_landmark_behind_a_fault)
+{
+	const struct program p = {
+		guest_code_of(start_touching), guest_code_of(touch), guest_code_of(look)
+	};
+	struct replay r = { .set_up = set_up_touching };
+
+	EXPECT_TRUE(program_check(&p, &r));
+}
+
 REPLAY_KEEP_HOOKS
 TEST_HARNESS_MAIN
