@@ -176,6 +176,38 @@ TEST(tsc_aux_changes)
 	EXPECT_EQ(2 * sum, r.machine.regs.r15);
 }
 
+/*
+ * The guest returns to RDTSC with RF set, and has a breakpoint behind it: RF is for RDTSC alone.
+ * The handler returns with RF set, too.
+ */
+GUEST_CODE(returns,
+	   "mov $200, %ebx; lea 2f(%rip), %rax; mov %rax, %dr0; mov $0x403, %eax; mov %rax, %dr7\n"
+	   "1: mov %rsp, %rcx; mov %ss, %eax; push %rax; push %rcx\n"
+	   "pushf; orl $0x10000, (%rsp); mov %cs, %eax; push %rax; lea 3f(%rip), %rax; push %rax\n"
+	   "iretq\n"
+	   "3: rdtsc\n"
+	   "2: nop; dec %ebx; jnz 1b; out %al, $0x10\n");
+GUEST_CODE(debug, "inc %r14; orl $0x10000, 16(%rsp); iretq\n");
+#define DEBUG_VECTOR	1
+#define DEBUG_HANDLER	0x21000
+
+static void set_up_returns(struct replay *r)
+{
+	guest_load_code(&r->guest, returns);
+	guest_put(&r->guest, DEBUG_HANDLER, guest_code_of(debug));
+	guest_set_handler(&r->guest, DEBUG_VECTOR, DEBUG_HANDLER);
+}
+
+TEST(resume_flag_is_used_up)
+{
+	struct replay r = { .mem_size = 4 << 20, .set_up = set_up_returns };
+	const char *difference = replay_check(&r);
+
+	EXPECT_EQ(NULL, difference)
+		TH_LOG("%s", difference);
+	EXPECT_EQ(200, r.machine.regs.r14);
+}
+
 REPLAY_KEEP_HOOKS
 
 TEST_HARNESS_MAIN
