@@ -151,12 +151,11 @@ static int db_exit(struct kvm_ft_session *s, unsigned int fastpath)
 	return 1;
 }
 
+/* If KVM executes the instruction itself, the guest stands behind it afterwards. */
 static int page_fault_exit(struct kvm_ft_session *s, unsigned int fastpath)
 {
-	int r = kvm_ft_kvm_handle_exit(s, fastpath);
-
 	kvm_ft_faulted(s);
-	return r;
+	return kvm_ft_kvm_handle_exit(s, fastpath);
 }
 
 static int fault_exit(struct kvm_ft_session *s, unsigned int vector, unsigned int fastpath)

@@ -90,8 +90,8 @@ static bool notrace takes_interrupt(const struct vmcb *vmcb)
 }
 
 /**
- * kvm_ft_faulted() - KVM has dealt with a page fault that the guest knows nothing of
- * @s: the session, in its exit handler
+ * kvm_ft_faulted() - KVM is about to deal with a page fault
+ * @s: the session, in its exit handler; @s->here is up to date
  */
 void kvm_ft_faulted(struct kvm_ft_session *s)
 {
