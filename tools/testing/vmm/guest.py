@@ -2,10 +2,10 @@
 """What ftvmm's test guests boot: a Debian kernel and an initrd, small or with programs."""
 
 import hashlib
-import os
 import pathlib
 import shutil
 import sys
+import threading
 
 TESTING = pathlib.Path(__file__).resolve().parents[1]
 TOP = TESTING.parent.parent
@@ -59,7 +59,7 @@ class Guest:
         out = TOP / "build/vmm"
         target = out / f"initrd-{self.release}-{self._key()}.cpio"
         if not target.exists():
-            root = out / f"root-{self.release}.{os.getpid()}"
+            root = out / f"root-{self.release}.{threading.get_native_id()}"
             try:
                 self._stage(root)
                 pack(root, target)

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import threading
 
 from .errors import LabError
 from .modules import ModuleTree
@@ -37,7 +38,7 @@ def build_agent(out=BUILD / "lab"):
     if target.exists() and target.stat().st_mtime > newest:
         return target
     out.mkdir(parents=True, exist_ok=True)
-    temp = out / f"ftlab-agent.{os.getpid()}"
+    temp = out / f"ftlab-agent.{threading.get_native_id()}"
     files = [str(source) for source in sources if source.suffix == ".c"]
     done = subprocess.run([need(os.environ.get("CC", "gcc"), "gcc libc6-dev"), *AGENT_CFLAGS,
                            "-o", str(temp), *files],
@@ -71,7 +72,7 @@ def link_applets(busybox, folder, present):
 def pack(root, target):
     """Make a folder a cpio archive, which appears whole or not at all."""
     names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
-    temp = target.with_name(f"{target.name}.{os.getpid()}")
+    temp = target.with_name(f"{target.name}.{threading.get_native_id()}")
     with open(temp, "wb") as out:
         subprocess.run([need("cpio", "cpio"), "--quiet", "-o", "-H", "newc", "-R", "0:0"],
                        input="\n".join(names).encode(), stdout=out, cwd=root, check=True)

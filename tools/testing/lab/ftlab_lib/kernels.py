@@ -2,11 +2,11 @@
 """Finding a kernel for the hosts, and making it quick to boot."""
 
 import lzma
-import os
 import pathlib
 import shutil
 import struct
 import subprocess
+import threading
 import zlib
 
 from .errors import LabError
@@ -45,7 +45,7 @@ class Kernel:
         if vmlinux is None:
             return self.image
         target.parent.mkdir(parents=True, exist_ok=True)
-        temp = target.with_name(f"{target.name}.{os.getpid()}")
+        temp = target.with_name(f"{target.name}.{threading.get_native_id()}")
         temp.write_bytes(vmlinux)
         temp.replace(target)
         return target

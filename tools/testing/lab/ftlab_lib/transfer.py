@@ -6,6 +6,7 @@ import os
 import pathlib
 import shlex
 import tarfile
+import threading
 
 from .errors import LabError
 
@@ -56,7 +57,7 @@ def get(lab, host, sources, target):
 
 
 def _get_file(lab, host, source, goal):
-    temp = goal.with_name(f".{goal.name}.{os.getpid()}")
+    temp = goal.with_name(f".{goal.name}.{threading.get_native_id()}")
     try:
         with open(temp, "wb") as out:
             errors = io.BytesIO()
