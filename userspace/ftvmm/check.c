@@ -208,13 +208,20 @@ static void check_machine(struct check *c)
 /* Both kinds of host can protect guests; but not all guests in the same way. */
 static const char *paging_mode(struct check *c)
 {
-	enum paging paging = paging_of_host();
-
-	if (paging != PAGING_NESTED)
-		return paging == PAGING_STRICT ? "strict" : "unknown";
-	findings_add(&c->warnings, "NESTED_PAGING", "load kvm_amd with npt=0",
-		     "KVM uses nested paging: a guest that is short of memory may diverge, which is found");
-	return "nested";
+	switch (paging_of_host()) {
+	case PAGING_STRICT:
+		if (paging_host_migrates())
+			findings_add(&c->warnings, "MIGRATION",
+				     "sysctl vm.compact_unevictable_allowed=0 kernel.numa_balancing=0",
+				     "the host may move the guest's pages: a guest that is short of memory may diverge, which is found");
+		return "strict";
+	case PAGING_NESTED:
+		findings_add(&c->warnings, "NESTED_PAGING", "load kvm_amd with npt=0",
+			     "KVM uses nested paging: a guest that is short of memory may diverge, which is found");
+		return "nested";
+	default:
+		return "unknown";
+	}
 }
 
 static void print_list(const char *heading, const struct findings *all)

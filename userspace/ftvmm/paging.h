@@ -3,6 +3,8 @@
 #ifndef FTVMM_PAGING_H
 #define FTVMM_PAGING_H
 
+#include <stdbool.h>
+
 /**
  * enum paging - KVM's way
  * @PAGING_UNKNOWN: KVM does not say
@@ -21,5 +23,15 @@ enum paging {
  * Return: as the parameter npt of kvm_amd says.
  */
 enum paging paging_of_host(void);
+
+/**
+ * paging_host_migrates() - may this host move pages of a guest that runs, although locked?
+ *
+ * Compaction and NUMA balancing do. With %PAGING_STRICT the guest's accessed bits then depend
+ * on the host.
+ *
+ * Return: true if one of them is on.
+ */
+bool paging_host_migrates(void);
 
 #endif

@@ -17,6 +17,7 @@ sys.path[:0] = [str(TESTING / "lab"), str(TESTING / "vmm")]
 from ftlab_lib import Lab  # noqa: E402  (the path has to come first)
 from ftlab_lib.qemu import shared_disk  # noqa: E402
 from guest import Guest  # noqa: E402
+from host import COMPACTS  # noqa: E402
 
 PROGRAMS = [TOP / "build" / path for path in ("ftvmm/ftvmm", "ftd/ftd", "ftadm/ftadm",
                                             "arbiter/ft-arbiter")]
@@ -84,6 +85,7 @@ class Cluster:
         self.lab.put(host, [*map(str, PROGRAMS),
                             *(str(folder / f"{name}.ko") for name, _ in MODULES)], "/root/")
         self.load_modules(host)
+        self.run(host, f"echo 0 >{COMPACTS}")
         self.lab.tap(host, "tap0")
         self.start_ftd(host)
 

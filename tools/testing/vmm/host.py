@@ -15,6 +15,7 @@ from ftlab_lib import LabError  # noqa: E402  (the path has to come first)
 PROGRAM = TOP / "build/ftvmm/ftvmm"
 SECONDS = 900   # real ones, for a guest to do what it is told on a machine that is busy
 MODULES = ("kvm-ft-lab-pmu", "kvm-ft")
+COMPACTS = "/proc/sys/vm/compact_unevictable_allowed"   # see ftvmm check, MIGRATION
 
 # What a guest's kernel says if something is wrong with the machine.
 COMPLAINTS = re.compile(r"WARNING:|BUG:|Oops|Call Trace|cannot load|Firmware Bug|ACPI Error"
@@ -68,6 +69,7 @@ class Host:
             loaded = lab.exec("a", ["insmod", f"/root/{name}.ko"])
             if loaded.status:
                 raise LabError(f"cannot load {name}.ko: {loaded.stderr.decode()}")
+        lab.exec("a", ["sh", "-c", f"echo 0 >{COMPACTS}"], check=True)
 
     def bring(self, guest):
         """Puts the guest's files on the host, once."""
