@@ -10,6 +10,14 @@
 
 #include "session.h"
 
+/*
+ * Hooks run where such kernels may not sleep, but their locks do; and KVM's functions are called
+ * behind their first instruction, which is checked there.
+ */
+#if defined(CONFIG_PREEMPT_RT) || defined(CONFIG_CFI_CLANG)
+#error "kernels with CONFIG_PREEMPT_RT or CONFIG_CFI_CLANG are not supported: use another one"
+#endif
+
 static long create(void __user *arg)
 {
 	struct kvm_ft_create args;
@@ -50,6 +58,10 @@ static int __init kvm_ft_init(void)
 
 	if (!boot_cpu_has(X86_FEATURE_SVM)) {
 		pr_err("only hosts with AMD SVM are supported so far\n");
+		return -ENODEV;
+	}
+	if (cpu_feature_enabled(X86_FEATURE_IBT)) {
+		pr_err("not with indirect branch tracking: boot the kernel with ibt=off\n");
 		return -ENODEV;
 	}
 	err = kvm_ft_hooks_init();
