@@ -7,18 +7,26 @@
 #include "control_client.h"
 #include "control_socket.h"
 #include "message.h"
+#include "object.h"
 
-/* A command's name, or all of a request. */
-static int send_request(int fd, const char *request)
+/* From a command's name, or all of a request.  Returns its size, or -1, told. */
+static int make_request(char *line, size_t room, const char *request)
 {
-	char line[CONTROL_LINE];
-	int size = snprintf(line, sizeof(line), *request == '{' ? "%s\n" :
+	int size = snprintf(line, room, *request == '{' ? "%s\n" :
 			    "{\"command\":\"%s\"}\n", request);
 
-	if (size >= (int)sizeof(line))
-		return complain("the request is longer than %zu bytes", sizeof(line));
-	return send(fd, line, size, MSG_NOSIGNAL) == size ? 0 :
-	       complain("cannot send the request: %s", strerror(errno));
+	return size < (int)room ? size : complain("the request is longer than %zu bytes", room);
+}
+
+/* Will more than a reply come?  A request that is none is refused by the other side. */
+static bool wants_events(const char *line, int size)
+{
+	struct json_object *request = object_parse(line, size, CONTROL_DEPTH);
+	const char *command = object_text(request, "command");
+	bool wants = command && !strcmp(command, "events");
+
+	json_object_put(request);
+	return wants;
 }
 
 /* Prints a line; returns it parsed, or NULL. */
@@ -46,12 +54,19 @@ static bool is_ok(struct json_object *reply)
 
 static int converse(int fd, const char *request)
 {
-	bool events = strstr(request, "events"), ok;
+	char line[CONTROL_LINE];
+	int size = make_request(line, sizeof(line), request);
 	FILE *from = fdopen(fd, "r");
 	struct json_object *reply;
+	bool events, ok;
 
-	if (!from || send_request(fd, request))
+	if (!from || size < 0)
 		return 1;
+	if (send(fd, line, size, MSG_NOSIGNAL) != size) {
+		complain("cannot send the request: %s", strerror(errno));
+		return 1;
+	}
+	events = wants_events(line, size);
 	reply = receive(from);
 	if (!reply)
 		complain("there was no reply");
