@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../libkvmft/qualify.h"
+#include "folder.h"
 #include "inputs.h"
 #include "lockstep.h"
 #include "machine_config.h"
@@ -14,23 +14,6 @@
 
 #define STATE_FILE	"state"
 #define LOG_FILE	"log"
-
-/* Opens a file of the folder; says what is wrong with it. */
-static int open_file(const char *folder, const char *name, int flags)
-{
-	int directory = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
-
-	if (directory < 0)
-		return complain("cannot open the recording %s: %s", folder, strerror(errno));
-	fd = openat(directory, name, flags | O_CLOEXEC, 0600);
-	close(directory);
-	if (fd < 0 && errno == EEXIST)
-		return complain("%s has a recording already: name another folder, or remove it",
-				folder);
-	if (fd < 0)
-		return complain("cannot open %s/%s: %s", folder, name, strerror(errno));
-	return fd;
-}
 
 /* The guest's counter: the CPU's, or on an emulated host the lab's. */
 int recording_open_session(struct recording *r)
@@ -55,17 +38,16 @@ int recording_open_session(struct recording *r)
 	return 0;
 }
 
-static int start_log(struct recording *r)
+static int start_log(struct recording *r, struct folder *folder)
 {
 	const struct kvmft_recording how = {
 		.checking = r->verify,
 		.ram_hash_interval = r->verify ? r->options->hash_interval : 0,
 	};
-	int log = open_file(r->folder, LOG_FILE, O_RDWR | O_CREAT | O_EXCL), err;
+	int log = folder_create(folder, LOG_FILE), err;
 
 	if (log < 0)
 		return -1;
-	r->created = true;
 	err = kvmft_record(&r->session, log, &how);
 	close(log);
 	return err ? complain("cannot record the guest: %s", r->session.problem) : 0;
@@ -81,11 +63,11 @@ int recording_save(struct recording *r, struct snapshot_writer *to)
 	return snapshot_end(to);
 }
 
-static int save_state(struct recording *r)
+static int save_state(struct recording *r, struct folder *folder)
 {
 	struct snapshot_writer to = {
 		.name = STATE_FILE,
-		.fd = open_file(r->folder, STATE_FILE, O_WRONLY | O_CREAT | O_EXCL),
+		.fd = folder_create(folder, STATE_FILE),
 	};
 	int err;
 
@@ -98,39 +80,21 @@ static int save_state(struct recording *r)
 	return err ? -1 : vcpu_state_set(r->vcpu->fd, &r->vcpu->state);
 }
 
-static void remove_files(struct recording *r)
+int recording_start(struct recording *r, const char *path, bool verify)
 {
-	int directory = open(r->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct folder folder;
 
-	if (directory < 0)
-		return;
-	unlinkat(directory, LOG_FILE, 0);
-	unlinkat(directory, STATE_FILE, 0);
-	close(directory);
-}
-
-int recording_start(struct recording *r, const char *folder, bool verify)
-{
-	bool made;
-
-	r->folder = folder;
+	r->folder = path;
 	r->verify = verify;
-	r->created = false;
-	made = !mkdir(folder, 0700);
-	if (!made && errno != EEXIST)
-		return complain("cannot make folder %s: %s", folder, strerror(errno));
-	if (recording_open_session(r) || start_log(r) ||
-	    save_state(r)) {
+	if (folder_begin(&folder, path))
+		return -1;
+	if (recording_open_session(r) || start_log(r, &folder) || save_state(r, &folder)) {
 		kvmft_close(&r->session);
-		/* What could not be begun leaves no trace. */
-		if (r->created)
-			remove_files(r);
-		if (made)
-			rmdir(folder);
+		folder_undo(&folder);
 		return -1;
 	}
 	inputs_record(&r->session);
-	info("recording to %s%s", folder, verify ? ", with registers and hashes" : "");
+	info("recording to %s%s", path, verify ? ", with registers and hashes" : "");
 	return 0;
 }
 
@@ -143,7 +107,7 @@ int recording_open(struct recording *r, struct options *options)
 	r->replays = true;
 	r->state = (struct snapshot_reader){
 		.name = STATE_FILE,
-		.fd = open_file(r->folder, STATE_FILE, O_RDONLY),
+		.fd = folder_read(r->folder, STATE_FILE),
 	};
 	if (r->state.fd < 0)
 		return -1;
@@ -152,7 +116,7 @@ int recording_open(struct recording *r, struct options *options)
 	if (options->verify && !options->recorded_checking)
 		return complain("--verify: the recording has neither registers nor hashes; "
 				"record with --verify, too");
-	fd = open_file(r->folder, LOG_FILE, O_RDONLY);
+	fd = folder_read(r->folder, LOG_FILE);
 	if (fd < 0)
 		return -1;
 	r->log_size = fstat(fd, &log) ? 0 : log.st_size;
@@ -197,7 +161,7 @@ int recording_load(struct recording *r)
 	r->state.fd = -1;
 	if (err || recording_open_session(r))
 		return -1;
-	log = open_file(r->folder, LOG_FILE, O_RDONLY);
+	log = folder_read(r->folder, LOG_FILE);
 	if (log < 0)
 		return -1;
 	err = kvmft_replay(&r->session, log, r->options->until);

@@ -37,7 +37,6 @@ enum recording_step {
  * @options: of the machine; @hash_interval changes with what a protection is told
  * @folder: that is recorded to or replayed from
  * @verify: record: with registers and hashes
- * @created: record: the folder's files are ours
  * @vcpu: the vCPU
  * @boot: what the guest boots again when it is reset
  * @session: of kvm-ft
@@ -52,7 +51,6 @@ struct recording {
 	struct options *options;
 	const char *folder;
 	bool verify;
-	bool created;
 	struct vcpu *vcpu;
 	struct boot *boot;
 	struct kvmft_session session;
@@ -84,15 +82,16 @@ int recording_load(struct recording *r);
 /**
  * recording_start() - record from now on
  * @r: the recording; none is being made
- * @folder: new, or empty; the name must stay
+ * @path: of a folder, new or without a recording; the name must stay
  * @verify: with registers and hashes
  *
- * The guest stands between two instructions. The last recording's session, if there
- * was one, is closed.
+ * What cannot be begun leaves no trace, and nothing that was in the folder is touched. The
+ * guest stands between two instructions. The last recording's session, if there was one,
+ * is closed.
  *
  * Return: see above.
  */
-int recording_start(struct recording *r, const char *folder, bool verify);
+int recording_start(struct recording *r, const char *path, bool verify);
 
 /* Record: complete the log.  Replay: end it. */
 int recording_stop(struct recording *r);
