@@ -26,7 +26,7 @@
  * @operation: likewise
  * @offset: likewise
  * @tries: how often the kernel has given it up
- * @size: bytes that must be done for it to be complete
+ * @size: likewise
  * @written: what is written
  * @events: what is read, ready to be posted
  * @buffers: how many of @iov there are
@@ -126,9 +126,12 @@ static void prepare(struct io_uring_sqe *sqe, struct request *r)
 		break;
 	}
 	io_uring_sqe_set_data(sqe, r);
-	/* Only reading and writing return how much was done. */
-	if (r->operation != DISK_READ && r->operation != DISK_WRITE)
-		r->size = 0;
+}
+
+/* What the kernel returns if all was done: only reading and writing say how much that was. */
+static uint64_t full_result(const struct request *r)
+{
+	return r->operation == DISK_READ || r->operation == DISK_WRITE ? r->size : 0;
 }
 
 /*
@@ -217,7 +220,7 @@ static void complete(struct request *r, int result)
 	unsigned int number = r->disk->tag & 0xff;
 	struct event *events = r->events;
 
-	if (result >= 0 && (uint64_t)result != r->size)
+	if (result >= 0 && (uint64_t)result != full_result(r))
 		result = -EIO;
 	if (result < 0) {
 		struct event *rest = events->next;

@@ -4,6 +4,8 @@
  * with ASan and UBSan; prints KTAP.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -290,6 +292,39 @@ static void what_the_kernel_gives_up_is_done(void)
 	close(nothing_to_read);
 }
 
+/* The second of three blocks; the others stay. */
+static void expect_zeros_after(int times, enum disk_operation operation)
+{
+	int mode = operation == DISK_ZERO ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE;
+	/* Not every file system can do it: tmpfs cannot write zeros. */
+	bool can = !fallocate(disk.fd, mode | FALLOC_FL_KEEP_SIZE, 4096, 4096);
+	uint32_t error = can ? 0 : EOPNOTSUPP;
+	char bytes[3 * 4096];
+
+	memset(bytes, 'n', sizeof(bytes));
+	EXPECT(pwrite(disk.fd, bytes, sizeof(bytes), 0) == sizeof(bytes));
+	completed = 0;
+	cancellations = times;
+	disk_submit(&disk, 16, 0, operation, 4096, 4096, NULL, NULL);
+	disk_drain(&disk);
+	inputs_apply();
+	EXPECT(!cancellations && completed == 1 && failure.request == 16 && failure.error == error);
+	EXPECT(pread(disk.fd, bytes, sizeof(bytes), 0) == sizeof(bytes));
+	EXPECT(bytes[4095] == 'n' && bytes[4096] == (can ? 0 : 'n') &&
+	       bytes[8191] == bytes[4096] && bytes[8192] == 'n');
+}
+
+static void discards_given_up_are_done(void)
+{
+	nothing_to_read = eventfd(0, EFD_CLOEXEC);
+	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep, NULL);
+	expect_zeros_after(0, DISK_DISCARD);
+	expect_zeros_after(3, DISK_DISCARD);
+	expect_zeros_after(0, DISK_ZERO);
+	expect_zeros_after(3, DISK_ZERO);
+	close(nothing_to_read);
+}
+
 static void what_is_interrupted_is_done(void)
 {
 	char byte = -1;
@@ -388,6 +423,7 @@ static const struct test tests[] = {
 	TEST(fails_by_an_event),
 	TEST(what_the_ring_refuses_fails),
 	TEST(what_the_kernel_gives_up_is_done),
+	TEST(discards_given_up_are_done),
 	TEST(what_is_interrupted_is_done),
 	TEST(what_is_taken_in_part_is_submitted_again),
 	TEST(the_part_that_is_not_taken_fails),
