@@ -151,8 +151,11 @@ static void tell_paused(struct commands *c)
 static enum control_result pause_guest(void *owner, struct control_call *call)
 {
 	struct commands *c = owner;
+	const char *why = vcpu_obstacle(c->vcpu);
 	int i;
 
+	if (why)
+		return control_refuse(call->reply, NULL, "%s", why);
 	vcpu_pause(c->vcpu, true);
 	if (pause_is_standing(&c->vcpu->pause)) {
 		tell_paused(c);
@@ -184,8 +187,10 @@ static void answer_waiting(struct commands *c, const char *error)
 static enum control_result resume(void *owner, struct control_call *call)
 {
 	struct commands *c = owner;
+	const char *why = vcpu_obstacle(c->vcpu);
 
-	(void)call;
+	if (why)
+		return control_refuse(call->reply, NULL, "%s", why);
 	vcpu_pause(c->vcpu, false);
 	answer_waiting(c, "the guest was told to run on before it stood still");
 	if (c->paused)

@@ -36,7 +36,7 @@ static const char *obstacle(struct record_commands *c, bool recording)
 		return "the guest is not being recorded";
 	if (!recording && is_recording(c))
 		return "the guest is recorded or replayed already";
-	return NULL;
+	return vcpu_obstacle(c->vcpu);
 }
 
 static int take_parameters(struct record_commands *c, struct json_object *request)

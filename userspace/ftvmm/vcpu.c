@@ -435,6 +435,12 @@ int vcpu_start(struct vcpu *vcpu)
 	return 0;
 }
 
+const char *vcpu_obstacle(const struct vcpu *vcpu)
+{
+	return vcpu->started ? NULL :
+	       "the guest is not here yet: have its primary send it (ftadm vm protect)";
+}
+
 void vcpu_pause(struct vcpu *vcpu, bool wanted)
 {
 	pause_want(&vcpu->pause, wanted);

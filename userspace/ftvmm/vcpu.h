@@ -129,6 +129,12 @@ int vcpu_boot(struct vcpu *vcpu);
  */
 int vcpu_start(struct vcpu *vcpu);
 
+/*
+ * NULL if there is a thread, which vcpu_pause() and vcpu_do() need; otherwise why not, as in a
+ * secondary that waits for its primary.  The main loop.
+ */
+const char *vcpu_obstacle(const struct vcpu *vcpu);
+
 /* End the thread and wait for it.  Nothing if there is none.  The main loop. */
 enum vcpu_end vcpu_stop(struct vcpu *vcpu);
 
