@@ -54,13 +54,18 @@ ifndef KDIR
 endif
 	+@$(TESTING)/build-modules.sh $(BUILD_FOR) W=$(W) modules
 
+.PHONY: libkvmft
+libkvmft: ## build the library for VMMs to build/libkvmft/libkvmft.a
+	@$(DEPS) user
+	+@$(MAKE) --no-print-directory -C userspace/libkvmft
+
 .PHONY: ftvmm
-ftvmm: ## build the reference VMM to build/ftvmm/ftvmm
+ftvmm: libkvmft ## build the reference VMM to build/ftvmm/ftvmm
 	@$(DEPS) vmm
 	+@$(MAKE) --no-print-directory -C userspace/ftvmm
 
 .PHONY: ftadm
-ftadm: ## build the administrator's command to build/ftadm/ftadm
+ftadm: libkvmft ## build the administrator's command to build/ftadm/ftadm
 	@$(DEPS) user
 	+@$(MAKE) --no-print-directory -C userspace/ftadm
 
@@ -83,7 +88,7 @@ kunit: ## run the KUnit suites under User Mode Linux (T="suite.case": only those
 	$(TESTING)/run-kunit $(T)
 
 .PHONY: selftest-build
-selftest-build:
+selftest-build: libkvmft
 	@$(DEPS) selftest
 	+@$(MAKE) --no-print-directory -C $(TESTING)/selftests
 

@@ -119,7 +119,7 @@ static int create(struct probe *p, int kvm, int interrupt)
 	return set_mode(p) || let_signal_in(p, interrupt) ? -1 : 0;
 }
 
-int probe_open(struct probe *p, int seconds, int interrupt, timer_t timer)
+int kvmft_probe_open(struct probe *p, int seconds, int interrupt, timer_t timer)
 {
 	int kvm, err;
 
@@ -141,7 +141,7 @@ int probe_open(struct probe *p, int seconds, int interrupt, timer_t timer)
 	return err;
 }
 
-void probe_close(struct probe *p)
+void kvmft_probe_close(struct probe *p)
 {
 	if (p->run != MAP_FAILED)
 		munmap(p->run, p->run_size);
@@ -153,7 +153,7 @@ void probe_close(struct probe *p)
 		munmap(p->ram, PROBE_RAM);
 }
 
-int probe_interrupt_every(struct probe *p, unsigned int us)
+int kvmft_probe_interrupt_every(struct probe *p, unsigned int us)
 {
 	struct itimerspec when = {
 		.it_value.tv_nsec = 1000L * us,
@@ -164,7 +164,7 @@ int probe_interrupt_every(struct probe *p, unsigned int us)
 	return timer_settime(p->timer, 0, &when, NULL);
 }
 
-int probe_chill(struct probe *p)
+int kvmft_probe_chill(struct probe *p)
 {
 	return madvise(p->ram + PROBE_DATA, PROBE_DATA_SIZE, MADV_DONTNEED);
 }
@@ -189,12 +189,12 @@ static void take_signal(struct probe *p, int interrupt)
 	nanosleep(&moment, NULL);
 }
 
-/* The guest has hardly any time in between: see probe_interrupt_every(). */
+/* The guest has hardly any time in between: see kvmft_probe_interrupt_every(). */
 static int interrupt_less(struct probe *p)
 {
 	if (p->interrupt_us > LEAST_OFTEN_US)
 		return 0;
-	return probe_interrupt_every(p, 2 * p->interrupt_us);
+	return kvmft_probe_interrupt_every(p, 2 * p->interrupt_us);
 }
 
 static int run_to_out(struct probe *p, int interrupt)
@@ -221,7 +221,7 @@ static int run_to_out(struct probe *p, int interrupt)
 	return -1;
 }
 
-int probe_run(struct probe *p, uint32_t rounds, int interrupt, uint64_t *instructions)
+int kvmft_probe_run(struct probe *p, uint32_t rounds, int interrupt, uint64_t *instructions)
 {
 	struct kvm_regs regs = {
 		.rax = RANDOM_START,

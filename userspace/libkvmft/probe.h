@@ -49,20 +49,20 @@ struct probe {
 };
 
 /**
- * probe_open() - create the guest
+ * kvmft_probe_open() - create the guest
  * @p: the guest
  * @seconds: how long its runs may take together
  * @interrupt: the signal that interrupts it, blocked in the calling thread
  * @timer: a timer that sends this signal
  *
- * Return: 0, or -1 and errno; probe_close() is to be called in both cases.
+ * Return: 0, or -1 and errno; kvmft_probe_close() is to be called in both cases.
  */
-int probe_open(struct probe *p, int seconds, int interrupt, timer_t timer);
+int kvmft_probe_open(struct probe *p, int seconds, int interrupt, timer_t timer);
 
-void probe_close(struct probe *p);
+void kvmft_probe_close(struct probe *p);
 
 /**
- * probe_interrupt_every() - interrupt the guest periodically from now on
+ * kvmft_probe_interrupt_every() - interrupt the guest periodically from now on
  * @p: the guest
  * @us: the period in microseconds; 1 to 999999
  *
@@ -71,18 +71,18 @@ void probe_close(struct probe *p);
  *
  * Return: 0, or -1 and errno.
  */
-int probe_interrupt_every(struct probe *p, unsigned int us);
+int kvmft_probe_interrupt_every(struct probe *p, unsigned int us);
 
 /**
- * probe_chill() - make the host map what the guest writes to anew
+ * kvmft_probe_chill() - make the host map what the guest writes to anew
  * @p: the guest
  *
  * Return: 0, or -1 and errno.
  */
-int probe_chill(struct probe *p);
+int kvmft_probe_chill(struct probe *p);
 
 /**
- * probe_run() - run the guest from its beginning to its end
+ * kvmft_probe_run() - run the guest from its beginning to its end
  * @p: the guest
  * @rounds: of its loop, 1 to 2^32 - 1
  * @interrupt: the signal that may interrupt it
@@ -90,6 +90,6 @@ int probe_chill(struct probe *p);
  *
  * Return: 0, or -1 and errno; ETIME if the time is over.
  */
-int probe_run(struct probe *p, uint32_t rounds, int interrupt, uint64_t *instructions);
+int kvmft_probe_run(struct probe *p, uint32_t rounds, int interrupt, uint64_t *instructions);
 
 #endif

@@ -190,12 +190,12 @@ static int count_run(struct test *t, int fd, int cold, uint64_t *count, uint64_t
 	uint64_t before;
 	int verdict;
 
-	if (cold && probe_chill(&t->probe))
+	if (cold && kvmft_probe_chill(&t->probe))
 		return conclude_guest(t);
 	verdict = counter_read(t, fd, &before);
 	if (verdict)
 		return verdict;
-	if (probe_run(&t->probe, ROUNDS, t->interrupt, instructions))
+	if (kvmft_probe_run(&t->probe, ROUNDS, t->interrupt, instructions))
 		return conclude_guest(t);
 	verdict = counter_read(t, fd, count);
 	*count -= before;
@@ -209,7 +209,7 @@ static int count_runs(struct test *t, int fd, const struct condition *c)
 	uint64_t count, instructions;
 	int i, verdict;
 
-	if (probe_interrupt_every(&t->probe, c->interrupt_us))
+	if (kvmft_probe_interrupt_every(&t->probe, c->interrupt_us))
 		return conclude_guest(t);
 	for (i = 0; i < RUNS; i++) {
 		verdict = count_run(t, fd, c->cold, &count, &instructions);
@@ -288,7 +288,7 @@ static int overflow_at(struct test *t, uint64_t period, uint32_t rounds, int *ca
 	ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (ring == MAP_FAILED)
 		verdict = no_counter(t);
-	else if (probe_run(&t->probe, rounds, t->interrupt, &instructions))
+	else if (kvmft_probe_run(&t->probe, rounds, t->interrupt, &instructions))
 		verdict = conclude_guest(t);
 	else
 		*came = first_sample(ring, at);
@@ -331,7 +331,7 @@ static int check_overflows(struct test *t)
 	uint64_t least = 5000 + 2ull * t->counter->skid;
 	int i, verdict = KVMFT_OK;
 
-	if (probe_interrupt_every(&t->probe, RARELY_US))
+	if (kvmft_probe_interrupt_every(&t->probe, RARELY_US))
 		return conclude_guest(t);
 	for (i = 0; !verdict && i < OVERFLOWS; i++)
 		verdict = check_overflow(t, least + 733 * i);
@@ -401,12 +401,12 @@ int kvmft_qualify_counter(const struct kvmft_counter *counter,
 				counter->skid, KVMFT_MAX_SKID);
 	if (signal_open(&t))
 		return conclude(&t, KVMFT_GUEST_FAILED, "no timer: %s", strerror(errno));
-	if (probe_open(&t.probe, KVMFT_QUALIFY_SECONDS, t.interrupt, t.timer))
+	if (kvmft_probe_open(&t.probe, KVMFT_QUALIFY_SECONDS, t.interrupt, t.timer))
 		verdict = conclude(&t, KVMFT_NO_KVM, "cannot create a guest with /dev/kvm: %s",
 				   strerror(errno));
 	else
 		verdict = check_all(&t);
-	probe_close(&t.probe);
+	kvmft_probe_close(&t.probe);
 	signal_close(&t);
 	return verdict;
 }
