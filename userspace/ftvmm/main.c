@@ -3,9 +3,7 @@
  * ftvmm, the reference VMM of kvm-ft: a small machine for one Linux guest.
  * Documentation/vmm.rst is the guide to it.
  */
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -24,6 +22,7 @@
 #include "recording.h"
 #include "rtc.h"
 #include "serial.h"
+#include "signals.h"
 #include "terminal.h"
 #include "vcpu.h"
 #include "virtio_blk.h"
@@ -44,7 +43,6 @@
  * @loop: the main loop
  * @signals: that end the guest
  * @ended: the vCPU's thread has
- * @button: was pressed already
  * @control: the control socket, if there is one
  * @commands: what it can do
  * @terminal: our standard input and output
@@ -68,9 +66,8 @@
 struct machine {
 	struct options options;
 	struct loop loop;
-	struct watch signals;
+	struct signals signals;
 	struct watch ended;
-	bool button;
 	struct control control;
 	struct commands commands;
 	struct terminal terminal;
@@ -99,39 +96,24 @@ static void quit(void *owner)
 	m->loop.done = true;
 }
 
-static void on_signal(void *owner)
+/* A replay's guest takes no input: it has no button. */
+static bool press_button(void *owner)
 {
 	struct machine *m = owner;
-	struct signalfd_siginfo what;
 
-	if (read(m->signals.fd, &what, sizeof(what)) != sizeof(what))
-		return;
-	if (what.ssi_signo == SIGTERM && !m->button) {
-		info("the power button is pressed");
-		m->button = true;
-		power_press_button();
-	} else {
-		m->loop.done = true;
-	}
+	if (options_replays(&m->options))
+		return false;
+	info("the power button is pressed");
+	power_press_button();
+	return true;
 }
 
 static int watch_signals(struct machine *m)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	m->signals = (struct watch){
-		.fd = signalfd(-1, &set, SFD_CLOEXEC),
-		.ready = on_signal,
-		.owner = m,
-	};
-	if (m->signals.fd < 0)
-		return complain("cannot take signals: %s", strerror(errno));
-	return loop_watch(&m->loop, &m->signals);
+	m->signals.press = press_button;
+	m->signals.quit = quit;
+	m->signals.owner = m;
+	return signals_open(&m->signals, &m->loop);
 }
 
 static int open_disks(struct machine *m)
@@ -427,15 +409,14 @@ static void tear_down(struct machine *m)
 	loop_close(&m->loop);
 	if (m->progress.fd >= 0)
 		close(m->progress.fd);
-	if (m->signals.fd >= 0)
-		close(m->signals.fd);
+	signals_close(&m->signals);
 }
 
 int main(int argc, char **argv)
 {
 	static struct machine m = {
 		.loop.epoll = -1,
-		.signals.fd = -1,
+		.signals.watch.fd = -1,
 		.progress.fd = -1,
 		.recording.session.fd = -1,
 		.lockstep = { .socket = -1, .decided.fd = -1, .arbiter.fd = -1 },

@@ -33,10 +33,12 @@ def console_and_button(host, guest):
 
 
 def virtio_console(host, guest):
-    """The virtio console prints and takes what is typed."""
-    output = host.run(guest, ["echo"], "--console virtio", on=[
-        ("say something", "echo hello there >&3")])
+    """The virtio console prints and takes what is typed; SIGHUP presses the power button."""
+    output = host.run(guest, ["echo", "button"], "--console virtio", on=[
+        ("say something", "echo hello there >&3"),
+        ("press the button", "kill -HUP $pid; kill -HUP $pid")])
     expect(output, "^you said <hello there>$")
+    expect(output, "^the button was pressed$")
 
 
 def disks(host, guest):
