@@ -177,6 +177,14 @@ static void receive(void *device, const void *data, uint32_t size)
 	deliver(net);
 }
 
+/* It was deleted.  Either thread; the guest is not told, as of a cable that is cut further on. */
+static void tap_is_gone(struct virtio_net *net)
+{
+	if (!__atomic_exchange_n(&net->gone, true, __ATOMIC_SEQ_CST))
+		complain("%s: the tap device is gone: the guest has no network here any more",
+			 net->label);
+}
+
 /* One packet, with its size before it.  How many buffers it takes is not known yet. */
 static bool read_packet(struct virtio_net *net, struct event *event)
 {
@@ -184,6 +192,11 @@ static bool read_packet(struct virtio_net *net, struct event *event)
 	ssize_t got = read(net->tap, to, TAP_PACKET + 1);
 	uint32_t size = got;
 
+	if (got < 0 && errno == EBADFD) {
+		/* It would be ready to be read for ever. */
+		source_end(&net->source);
+		tap_is_gone(net);
+	}
 	if (got <= 0)
 		return false;
 	if (size > TAP_PACKET) {
@@ -238,7 +251,7 @@ static bool post(void *owner)
 static void send_bytes(struct virtio_net *net, const uint8_t *packet, size_t size)
 {
 	if (write(net->tap, packet, size) < 0 && errno == EBADFD)
-		info("%s: the tap device is gone", net->label);
+		tap_is_gone(net);
 }
 
 static void let_go(struct held *held, bool send)
@@ -311,7 +324,8 @@ static void set_offloads(struct virtio_net *net)
 		offloads |= TUN_F_TSO4;
 	if (offloads && virtio_has(&net->virtio, VIRTIO_NET_F_GUEST_TSO6))
 		offloads |= TUN_F_TSO6;
-	if (net->offloads != offloads && net->tap >= 0)
+	if (net->offloads != offloads && net->tap >= 0 &&
+	    !__atomic_load_n(&net->gone, __ATOMIC_SEQ_CST))
 		tap_set_offloads(net->tap, offloads);
 	net->offloads = offloads;
 }

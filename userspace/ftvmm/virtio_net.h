@@ -32,6 +32,7 @@ struct virtio_net_state {
 /**
  * struct virtio_net - the network device
  * @tap: descriptor of the tap device; -1 in a replay: there is no network
+ * @gone: the tap device was deleted; any thread
  * @live: packets come and go; if not, they come from a log
  * @loop: the main loop
  * @index: which one it is
@@ -46,6 +47,7 @@ struct virtio_net_state {
  */
 struct virtio_net {
 	int tap;
+	bool gone;
 	bool live;
 	struct loop *loop;
 	unsigned int index;
@@ -67,6 +69,7 @@ struct virtio_net {
  * @index: which one it is
  * @tap: descriptor, which is the device's from now on; -1 for none, in a replay
  * @mac: its address
+ * @gone: the tap device was deleted; any thread
  * @live: packets come and go; false in a replay, and for a secondary, whose tap device is
  *	open but not connected
  *

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Packets of a guest that is protected, and of a secondary that goes live; a socket is the
- * tap device.  Built with ASan and UBSan; prints KTAP.
+ * tap device.  Needs /dev/net/tun for one that is gone.  Built with ASan and UBSan; prints KTAP.
  */
+#include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
@@ -14,6 +15,7 @@
 #include "../inputs.h"
 #include "../tap.h"
 #include "../virtio_net.h"
+#include "message.h"
 #include "../../lib/tests/test.h"
 #include "serve.h"
 #include "virtio_fake.h"
@@ -146,6 +148,60 @@ static void sends_when_acknowledged(void)
 	EXPECT(came_out(4) == 2);
 	send_packets(6, 1);
 	EXPECT(came_out(6) == 1 && asked == 2);
+}
+
+static int complaints;
+
+static void count_complaint(void *data, const char *text)
+{
+	(void)data;
+	EXPECT(strstr(text, "net0: the tap device is gone"));
+	complaints++;
+}
+
+/* One that was never made reads, writes and polls as one that was deleted. */
+static void open_gone(bool live)
+{
+	int tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (tap < 0 || virtio_net_open(&net, NULL, &loop, 0, tap, mac, live))
+		exit(1);
+	wire = open("/dev/null", O_RDONLY);
+	complaints = 0;
+	message_divert(count_complaint, NULL);
+}
+
+static void a_tap_that_is_gone_is_not_read(void)
+{
+	open_gone(true);
+	EXPECT(serve(&loop, 1000) && complaints == 1);
+	EXPECT(!serve(&loop, 50));
+	/* Nor is it when the guest is reset. */
+	EXPECT(!net.saved.restored(&net));
+	EXPECT(!serve(&loop, 50));
+	send_packets(1, 3);
+	EXPECT(complaints == 1 && used(TRANSMIT)->idx == 3);
+	message_divert(NULL, NULL);
+}
+
+static void a_tap_that_is_gone_takes_packets(void)
+{
+	open_gone(true);
+	features = FEATURE(VIRTIO_NET_F_GUEST_CSUM);
+	offloads = 0;
+	send_packets(1, 3);
+	EXPECT(complaints == 1 && used(TRANSMIT)->idx == 3);
+	hold_begin(position, &here);
+	send_packets(4, 2);
+	hold_release_all();
+	EXPECT(complaints == 1 && used(TRANSMIT)->idx == 5);
+	/* What cannot be set up any more is not tried. */
+	EXPECT(offloads == TUN_F_CSUM);
+	features = 0;
+	send_packets(6, 1);
+	EXPECT(offloads == TUN_F_CSUM);
+	EXPECT(serve(&loop, 1000) && !serve(&loop, 50) && complaints == 1);
+	message_divert(NULL, NULL);
 }
 
 static void a_replay_sends_nothing(void)
@@ -557,6 +613,8 @@ static void refuses_an_impossible_state(void)
 static const struct test tests[] = {
 	TEST(sends_at_once),
 	TEST(sends_when_acknowledged),
+	TEST(a_tap_that_is_gone_is_not_read),
+	TEST(a_tap_that_is_gone_takes_packets),
 	TEST(a_replay_sends_nothing),
 	TEST(announces_then_sends_again),
 	TEST(announces_what_the_guest_has_claimed),
