@@ -69,7 +69,6 @@ struct virtio_net {
  * @index: which one it is
  * @tap: descriptor, which is the device's from now on; -1 for none, in a replay
  * @mac: its address
- * @gone: the tap device was deleted; any thread
  * @live: packets come and go; false in a replay, and for a secondary, whose tap device is
  *	open but not connected
  *
