@@ -10,6 +10,9 @@ from workloads import WORKLOADS
 
 Job = collections.namedtuple("Job", "work kernel paging guest seed")
 
+# Outcomes of a run
+PASSED, FAILED, UNDECIDED = "passed", "FAILED", "undecided"
+
 
 def configuration(job):
     """A column of the table."""
@@ -23,7 +26,7 @@ class Results:
         self.size = size
         self.path = folder / "results.jsonl"
         self.lock = threading.Lock()
-        self.failures = {}      # (workload, configuration, seed): why, or None
+        self.outcomes = {}      # of (workload, configuration, seed)
         if self.path.exists():
             self._read()
 
@@ -33,37 +36,47 @@ class Results:
                 one = json.loads(line)
                 if one["size"] != self.size:
                     raise ValueError(f"that run had the size {one['size']}")
-                self.failures[one["workload"], one["configuration"], one["seed"]] = one["failure"]
+                if one["outcome"] not in (PASSED, FAILED, UNDECIDED):
+                    raise ValueError(f"no outcome {one['outcome']!r}")
+                self.outcomes[one["workload"], one["configuration"], one["seed"]] = one["outcome"]
             except (ValueError, KeyError, TypeError) as error:
                 sys.exit(f"{self.path}:{number}: not to be gone on with: {error}; "
                          "name another folder with --logs")
 
     def __contains__(self, job):
-        return (job.work.name, configuration(job), job.seed) in self.failures
+        return (job.work.name, configuration(job), job.seed) in self.outcomes
 
-    def add(self, job, failure, minutes):
-        """A run has ended; failure: why it is one, or None."""
+    def add(self, job, outcome, text, minutes):
+        """A run has ended; text: what it said, or what was wrong."""
         with self.lock, open(self.path, "a", encoding="utf-8") as file:
-            self.failures[job.work.name, configuration(job), job.seed] = failure
+            self.outcomes[job.work.name, configuration(job), job.seed] = outcome
             file.write(json.dumps({
                 "workload": job.work.name, "configuration": configuration(job),
                 "seed": job.seed, "size": self.size, "minutes": round(minutes, 1),
-                "failure": failure}) + "\n")
+                "outcome": outcome, "text": text}) + "\n")
 
-    def failed(self):
-        """How many have."""
-        return sum(failure is not None for failure in self.failures.values())
+    def count(self, outcome):
+        """How many runs had it."""
+        return list(self.outcomes.values()).count(outcome)
 
     def show(self):
         """The table: a line per workload, a column per configuration."""
-        if not self.failures:
+        if not self.outcomes:
             return
-        columns = sorted({column for _, column, _ in self.failures})
-        print("\npassed of run, for each host/paging/guest")
+        columns = sorted({column for _, column, _ in self.outcomes})
+        print("\npassed of run, for each host/paging/guest; +N?: and N undecided")
         print(f"{'':10}", *(f"{column:>16}" for column in columns))
         for work in WORKLOADS:
-            cells = [[failure for (name, where, _), failure in self.failures.items()
+            cells = [[outcome for (name, where, _), outcome in self.outcomes.items()
                       if (name, where) == (work.name, column)] for column in columns]
             if any(cells):
-                print(f"{work.name:10}", *(f"{f'{cell.count(None)}/{len(cell)}' if cell else '-':>16}"
-                                           for cell in cells))
+                print(f"{work.name:10}", *(f"{_cell(cell):>16}" for cell in cells))
+
+
+def _cell(outcomes):
+    """One of the table's, of the outcomes of its runs."""
+    if not outcomes:
+        return "-"
+    undecided = outcomes.count(UNDECIDED)
+    return (f"{outcomes.count(PASSED)}/{len(outcomes) - undecided}"
+            f"{f'+{undecided}?' if undecided else ''}")

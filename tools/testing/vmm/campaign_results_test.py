@@ -7,7 +7,7 @@ import pathlib
 import tempfile
 import unittest
 
-from campaign_results import Job, Results
+from campaign_results import FAILED, PASSED, UNDECIDED, Job, Results
 from workloads import workload
 
 
@@ -27,19 +27,19 @@ class CampaignResultsTest(unittest.TestCase):
     def test_results_are_read_again(self):
         """What has run is known to the next campaign in the folder; what has not is not."""
         before = Results(self.folder, "short")
-        before.add(job(), None, 1.25)
-        before.add(job(seed=2), "diverged", 2)
+        before.add(job(), PASSED, "replayed", 1.25)
+        before.add(job(seed=2), FAILED, "diverged", 2)
         after = Results(self.folder, "short")
         self.assertIn(job(), after)
         self.assertIn(job(seed=2), after)
         for other in (job(seed=3), job(guest="6.12"), job("redis")):
             self.assertNotIn(other, after)
-        self.assertEqual(after.failures, before.failures)
-        self.assertEqual(after.failed(), 1)
+        self.assertEqual(after.outcomes, before.outcomes)
+        self.assertEqual([after.count(one) for one in (PASSED, FAILED, UNDECIDED)], [1, 1, 0])
 
     def test_results_of_something_else(self):
         """Those of another size, and what is none, are refused with the line's number."""
-        Results(self.folder, "short").add(job(), None, 1)
+        Results(self.folder, "short").add(job(), PASSED, "", 1)
         with self.assertRaisesRegex(SystemExit, "jsonl:1: .* size short; name another folder"):
             Results(self.folder, "full")
         for wrong in ("no JSON", "[]", '{"size": "short"}'):
@@ -52,16 +52,17 @@ class CampaignResultsTest(unittest.TestCase):
                 Results(self.folder, "short")
 
     def test_results_table(self):
-        """Passed of run, and a dash where nothing has run."""
+        """Passed of run, those apart that are undecided, and a dash where nothing has run."""
         results = Results(self.folder, "short")
-        results.add(job(), None, 1)
-        results.add(job(seed=2), "diverged", 1)
-        results.add(job("idle", guest="6.12"), None, 1)
+        results.add(job(), PASSED, "", 1)
+        results.add(job(seed=2), FAILED, "diverged", 1)
+        results.add(job(seed=3), UNDECIDED, "flags", 1)
+        results.add(job("idle", guest="6.12"), PASSED, "", 1)
         with contextlib.redirect_stdout(io.StringIO()) as out:
             results.show()
         table = [line.split() for line in out.getvalue().splitlines()[2:]]
         self.assertEqual(table, [["6.12/strict/6.1", "6.12/strict/6.12"],
-                                 ["sqlite", "1/2", "-"], ["idle", "-", "1/1"]])
+                                 ["sqlite", "1/2+1?", "-"], ["idle", "-", "1/1"]])
 
 
 if __name__ == "__main__":
