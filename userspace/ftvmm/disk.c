@@ -162,8 +162,8 @@ static void replay(struct disk *disk, enum disk_operation operation, uint64_t of
 		   uint64_t size, void *data)
 {
 	if (disk->fd >= 0 && !disk->shared && write_now(disk, operation, offset, size, data))
-		complain("disk %u: cannot write to the image: %s", disk->tag & 0xff,
-			 strerror(errno));
+		complain_limited("disk %u: cannot write to the image: %s", disk->tag & 0xff,
+				 strerror(errno));
 	free(data);
 }
 
@@ -174,18 +174,18 @@ void disk_fail(struct disk *disk, uint32_t request, uint32_t generation, int err
 
 	if (disk->replayed) {
 		if (disk->fd >= 0)
-			complain("disk %u: not written to the image: %s", disk->tag & 0xff,
-				 strerror(error));
+			complain_limited("disk %u: not written to the image: %s",
+					 disk->tag & 0xff, strerror(error));
 		return;
 	}
 	event = new_event(disk, &r, 0);
 	if (!event) {
-		complain("no memory: a request of disk %u never ends", disk->tag & 0xff);
+		complain_limited("no memory: a request of disk %u never ends", disk->tag & 0xff);
 		return;
 	}
 	done_of(event)->error = error;
 	done_of(event)->last = 1;
-	info("disk %u: request failed: %s", disk->tag & 0xff, strerror(error));
+	info_limited("disk %u: request failed: %s", disk->tag & 0xff, strerror(error));
 	inputs_post(event);
 }
 
@@ -230,7 +230,7 @@ static void complete(struct request *r, int result)
 		done_of(events)->error = -result;
 		done_of(events)->last = 1;
 		r->events = rest;
-		info("disk %u: request failed: %s", number, strerror(-result));
+		info_limited("disk %u: request failed: %s", number, strerror(-result));
 	} else {
 		r->events = NULL;
 	}

@@ -202,7 +202,7 @@ void output_write(const void *data, size_t size)
 	output.lost += size;
 	pthread_mutex_unlock(&output.lock);
 	if (begins)
-		info("the terminal takes nothing: some of the guest's output is lost");
+		info_limited("the terminal takes nothing: some of the guest's output is lost");
 }
 
 /* Locked, but for the time that it waits.  Returns whether something was taken. */

@@ -92,5 +92,5 @@ int tap_connect(int fd)
 void tap_set_offloads(int fd, unsigned int offloads)
 {
 	if (ioctl(fd, TUNSETOFFLOAD, offloads))
-		complain("cannot set up a tap device: %s", strerror(errno));
+		complain_limited("cannot set up a tap device: %s", strerror(errno));
 }

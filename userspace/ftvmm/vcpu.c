@@ -193,7 +193,7 @@ static enum vcpu_end fail(struct vcpu *vcpu)
 /* All devices and registers as they were at the start, and the kernel loaded anew. */
 static void reset(struct vcpu *vcpu)
 {
-	info("the guest starts again");
+	info_limited("the guest starts again");
 	vcpu->reset = false;
 	__atomic_add_fetch(&vcpu->resets, 1, __ATOMIC_RELAXED);
 	pause_tell(&vcpu->pause);
@@ -212,7 +212,7 @@ static void handle_exit(struct vcpu *vcpu)
 		do_address(vcpu);
 		break;
 	case KVM_EXIT_SHUTDOWN:
-		info("the guest had a triple fault");
+		info_limited("the guest had a triple fault");
 		vcpu->reset = true;
 		break;
 	case KVM_EXIT_INTR:

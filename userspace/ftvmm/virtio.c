@@ -97,7 +97,7 @@ void virtio_interrupt(struct virtio *v, unsigned int queue)
 	if (virtqueue_must_interrupt(q))
 		raise_vector(v, q->s.vector);
 	if (q->s.broken && !(v->state.status & VIRTIO_CONFIG_S_NEEDS_RESET)) {
-		info("%s: the driver has broken queue %u", v->name, queue);
+		info_limited("%s: the driver has broken queue %u", v->name, queue);
 		v->state.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 		raise_vector(v, v->state.config_vector);
 	}

@@ -200,7 +200,7 @@ static bool read_packet(struct virtio_net *net, struct event *event)
 	if (got <= 0)
 		return false;
 	if (size > TAP_PACKET) {
-		info("%s: a packet of more than %d bytes is lost", net->label, TAP_PACKET);
+		info_limited("%s: a packet of more than %d bytes is lost", net->label, TAP_PACKET);
 		return true;
 	}
 	memcpy(size_at, &size, sizeof(size));
@@ -242,7 +242,7 @@ static bool post(void *owner)
 		return true;
 	}
 	if (event->size)
-		info("%s: no memory: packets are lost", net->label);
+		info_limited("%s: no memory: packets are lost", net->label);
 	free(event);
 	return false;
 }

@@ -16,7 +16,7 @@ static uint32_t fill(const struct chain *chain)
 	size_t size = chain->write_size < BATCH ? chain->write_size : BATCH;
 
 	if (getrandom(bytes, size, 0) != (ssize_t)size) {
-		complain("the host has no random numbers");
+		complain_limited("the host has no random numbers");
 		return 0;
 	}
 	inputs_value(INPUT_TAG(INPUT_ENTROPY, 0), bytes, size);

@@ -114,10 +114,10 @@ void vm_irq_edge(struct vm *vm, uint32_t irq)
 	struct kvm_irq_level line = { .irq = irq, .level = 1 };
 
 	if (ioctl(vm->fd, KVM_IRQ_LINE, &line))
-		complain("cannot raise interrupt %u: %s", irq, strerror(errno));
+		complain_limited("cannot raise interrupt %u: %s", irq, strerror(errno));
 	line.level = 0;
 	if (ioctl(vm->fd, KVM_IRQ_LINE, &line))
-		complain("cannot lower interrupt %u: %s", irq, strerror(errno));
+		complain_limited("cannot lower interrupt %u: %s", irq, strerror(errno));
 }
 
 void vm_msi(struct vm *vm, uint64_t address, uint32_t data)
@@ -129,5 +129,5 @@ void vm_msi(struct vm *vm, uint64_t address, uint32_t data)
 	};
 
 	if (ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) < 0)
-		complain("cannot send an interrupt: %s", strerror(errno));
+		complain_limited("cannot send an interrupt: %s", strerror(errno));
 }

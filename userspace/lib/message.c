@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "message.h"
@@ -9,6 +11,7 @@ static const char *program = "ftvmm";
 static FILE *out;
 static void (*diverted)(void *data, const char *text);
 static void *diverted_data;
+static pthread_mutex_t limits = PTHREAD_MUTEX_INITIALIZER;	/* protects each message_limit */
 
 int message_open(const char *name, const char *path)
 {
@@ -61,4 +64,47 @@ void tell_error(const char *format, ...)
 		say("error: ", format, arguments);
 	}
 	va_end(arguments);
+}
+
+uint64_t message_second(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec;
+}
+
+/* Locked. */
+static void forget_old(struct message_limit *limit, uint64_t second)
+{
+	uint64_t old = (second - limit->since) / MESSAGE_SECONDS;
+
+	if (limit->spent > old) {
+		limit->spent -= old;
+		limit->since += old * MESSAGE_SECONDS;
+	} else {
+		limit->spent = 0;
+		limit->since = second;
+	}
+}
+
+bool message_is_due(struct message_limit *limit, uint64_t second)
+{
+	unsigned int left_out = 0;
+	bool is_due;
+
+	pthread_mutex_lock(&limits);
+	forget_old(limit, second);
+	is_due = limit->spent < MESSAGE_BURST;
+	if (is_due) {
+		limit->spent++;
+		left_out = limit->left_out;
+		limit->left_out = 0;
+	} else {
+		limit->left_out++;
+	}
+	pthread_mutex_unlock(&limits);
+	if (left_out)
+		info("%u messages like the next were left out", left_out);
+	return is_due;
 }

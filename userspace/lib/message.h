@@ -4,6 +4,12 @@
 #define KVMFT_MESSAGE_H
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a guest, or somebody on the network, can have told over and over. */
+#define MESSAGE_BURST	10	/* messages at once */
+#define MESSAGE_SECONDS	10	/* in which there may be one more */
 
 /**
  * message_open() - where messages go, and whose they are
@@ -35,5 +41,44 @@ void tell_error(const char *format, ...);
  * It is -1, so that a function can complain and fail at once.
  */
 #define complain(...)	({ tell_error(__VA_ARGS__); -1; })
+
+/**
+ * struct message_limit - how often something is told
+ * @since: in seconds, when one more of @spent was forgotten last
+ * @spent: messages, without those that were long enough ago
+ * @left_out: messages that were not told since the last one that was
+ */
+struct message_limit {
+	uint64_t since;
+	unsigned int spent;
+	unsigned int left_out;
+};
+
+/**
+ * message_is_due() - may it be told again?
+ * @limit: of all messages like it; zeros at first
+ * @second: the time now, which does not go back
+ *
+ * If others were left out before it, that is told first.  Any thread.
+ *
+ * Return: whether to tell it.
+ */
+bool message_is_due(struct message_limit *limit, uint64_t second);
+
+/* For message_is_due(). */
+uint64_t message_second(void);
+
+/* One limit for each place that says so. */
+#define limited(tell, ...)							\
+	do {									\
+		static struct message_limit limit_here;				\
+										\
+		if (message_is_due(&limit_here, message_second()))		\
+			tell(__VA_ARGS__);					\
+	} while (0)
+
+/* As info() and complain(), but for what can happen without end. */
+#define info_limited(...)	limited(info, __VA_ARGS__)
+#define complain_limited(...)	limited(tell_error, __VA_ARGS__)
 
 #endif

@@ -15,6 +15,7 @@
 #include "../disk.h"
 #include "../hold.h"
 #include "../inputs.h"
+#include "message.h"
 #include "../../lib/tests/test.h"
 
 #define WRITES	64
@@ -419,6 +420,27 @@ static void a_loser_writes_nothing(void)
 	hold_release_all();
 }
 
+/* However often the guest asks for what the host cannot do. */
+static void failures_do_not_fill_a_log(void)
+{
+	char log[] = "/tmp/disk_test.log.XXXXXX";
+	int fd = mkstemp(log), i;
+	char text[0x10000];
+	ssize_t size;
+
+	if (fd < 0 || message_open("test", log))
+		exit(1);
+	inputs_handle(INPUT_TAG(INPUT_DISK, 0), keep, NULL);
+	for (i = 0; i < 1000; i++)
+		disk_fail(&disk, 7, 3, EOPNOTSUPP);
+	inputs_apply();
+	EXPECT(completed == 1000);
+	size = read(fd, text, sizeof(text));
+	EXPECT(size > 0 && size < 0x1000);
+	close(fd);
+	unlink(log);
+}
+
 static const struct test tests[] = {
 	TEST(fails_by_an_event),
 	TEST(what_the_ring_refuses_fails),
@@ -432,6 +454,7 @@ static const struct test tests[] = {
 	TEST(outputs_are_held),
 	TEST(others_are_not),
 	TEST(a_loser_writes_nothing),
+	TEST(failures_do_not_fill_a_log),
 };
 
 int main(int argc, char **argv)
