@@ -9,6 +9,7 @@
 
 #include "memory.h"
 #include "message.h"
+#include "option_values.h"
 #include "options.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -52,11 +53,12 @@ static const char help[] =
 "      --replay DIR      play a recording: no network, no disks; what the guest\n"
 "                        prints is shown again. With --disk, what it writes goes to\n"
 "                        that image, which must be as the disk was at the start\n"
-"      --verify          record registers at each entry and hashes of RAM, so that a\n"
-"                        replay is checked against them; with --replay: refuse a\n"
-"                        recording without them\n"
+"      --verify          with --record: registers at each entry, and hashes of RAM, so\n"
+"                        that a replay is checked against them; with --replay: refuse\n"
+"                        a recording without them\n"
 "      --until N         replay the first N entries of the log only\n"
-"      --hash-interval N guest progress between two hashes of RAM (100000000)\n"
+"      --hash-interval N guest progress between two hashes of RAM (100000000), for\n"
+"                        --verify, and for what is asked for through --control\n"
 "      --counter TYPE    of guest progress: 'cpu', the CPU's own (the default), or\n"
 "                        'lab', that of an emulated host\n"
 "\n"
@@ -65,7 +67,8 @@ static const char help[] =
 "                        lost; with the disks and network devices that the primary has,\n"
 "                        on this host. ftd starts it\n"
 "      --arbiter FILE    a block device, or file, that both hosts share and that was\n"
-"                        formatted with ft-arbiter: it decides who runs the guest\n"
+"                        formatted with ft-arbiter: it decides who runs the guest.\n"
+"                        A guest that is to be protected needs --control, too\n"
 "\n"
 "  -j, --json            print what 'check' finds in JSON\n"
 "  -h, --help            this text\n"
@@ -121,141 +124,6 @@ static const struct option table[] = {
 	{ NULL, 0, NULL, 0 }
 };
 
-static int parse_memory(struct options *options, const char *text)
-{
-	unsigned int shift = 20;
-	char *end;
-	unsigned long long size;
-
-	errno = 0;
-	size = strtoull(text, &end, 10);
-	if (*end && strchr("kK", *end))
-		shift = 10;
-	else if (*end && strchr("gG", *end))
-		shift = 30;
-	else if (*end && !strchr("mM", *end))
-		shift = 64;
-	if (*end)
-		end++;
-	if (errno || end == text || *end || shift == 64 || size > MEMORY_MAX >> shift)
-		return complain("--memory %s: a size such as 512M or 4G, up to %lluG", text,
-				MEMORY_MAX >> 30);
-	options->memory = (size << shift) / MEMORY_UNIT * MEMORY_UNIT;
-	if (options->memory < MEMORY_MIN)
-		return complain("--memory %s: at least %lluM are needed", text, MEMORY_MIN >> 20);
-	return 0;
-}
-
-static int parse_console(struct options *options, const char *text)
-{
-	if (!strcmp(text, "serial"))
-		options->console = CONSOLE_SERIAL;
-	else if (!strcmp(text, "virtio"))
-		options->console = CONSOLE_VIRTIO;
-	else if (!strcmp(text, "none"))
-		options->console = CONSOLE_NONE;
-	else
-		return complain("--console %s: it is serial, virtio or none", text);
-	return 0;
-}
-
-static int parse_disk(struct options *options, char *text)
-{
-	struct disk_option *disk = &options->disk[options->disks];
-	char *comma;
-
-	if (options->disks == DISKS_MAX)
-		return complain("--disk %s: there can be %d disks", text, DISKS_MAX);
-	disk->path = text;
-	while ((comma = strrchr(text, ','))) {
-		if (!strcmp(comma, ",ro"))
-			disk->read_only = true;
-		else if (!strcmp(comma, ",shared"))
-			disk->shared = true;
-		else
-			return complain("--disk %s: after the comma, only ro and shared are known",
-					text);
-		*comma = '\0';
-	}
-	options->disks++;
-	return 0;
-}
-
-/* Six numbers; the address must be one of a single device. */
-static int parse_mac(uint8_t *mac, const char *text)
-{
-	int end = 0;
-
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
-		   &mac[3], &mac[4], &mac[5], &end) != 6 || text[end] || (mac[0] & 1))
-		return complain("--net mac=%s: like 52:54:00:12:34:56, the first number even",
-				text);
-	return 0;
-}
-
-static int parse_net(struct options *options, char *text)
-{
-	struct net_option *net = &options->net[options->nets];
-	const uint8_t mac[] = { 0x52, 0x54, 0x00, 0xf7, 0x00, options->nets + 1 };
-	enum { TAP, MAC };
-	static char *const keys[] = { [TAP] = "tap", [MAC] = "mac", NULL };
-	char *value;
-
-	if (options->nets == NICS_MAX)
-		return complain("--net %s: there can be %d network devices", text, NICS_MAX);
-	memcpy(net->mac, mac, sizeof(mac));
-	while (*text) {
-		switch (getsubopt(&text, keys, &value)) {
-		case TAP:
-			net->tap = value;
-			break;
-		case MAC:
-			if (parse_mac(net->mac, value ?: ""))
-				return -1;
-			break;
-		default:
-			return complain("--net %s: it is tap=NAME and mac=ADDRESS", value);
-		}
-	}
-	if (!net->tap)
-		return complain("--net: it needs tap=NAME, the host's tap device");
-	options->nets++;
-	return 0;
-}
-
-static int parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
-			uint64_t *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtoull(text, &end, 10);
-	if (errno || end == text || *end || *text == '-' || *number < min || *number > max)
-		return complain("%s %s: a number from %llu to %llu", option, text,
-				(unsigned long long)min, (unsigned long long)max);
-	return 0;
-}
-
-static int parse_counter(struct options *options, const char *text)
-{
-	options->lab_counter = !strcmp(text, "lab");
-	if (!options->lab_counter && strcmp(text, "cpu"))
-		return complain("--counter %s: it is cpu or lab", text);
-	return 0;
-}
-
-static int parse_descriptor(struct options *options, const char *text)
-{
-	uint64_t fd;
-
-	if (parse_number("--secondary", text, 0, INT32_MAX, &fd))
-		return -1;
-	options->secondary = fd;
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC))
-		return complain("--secondary %s: no such descriptor: ftd starts secondaries", text);
-	return 0;
-}
-
 /* Those of a recording, and of the machine that makes it. */
 static int take_recording(struct options *options, int option, char *value)
 {
@@ -267,7 +135,7 @@ static int take_recording(struct options *options, int option, char *value)
 		options->replay = value;
 		return 0;
 	case OPT_SECONDARY:
-		return parse_descriptor(options, value);
+		return option_descriptor(options, value);
 	case OPT_ARBITER:
 		options->arbiter = value;
 		return 0;
@@ -275,12 +143,12 @@ static int take_recording(struct options *options, int option, char *value)
 		options->verify = true;
 		return 0;
 	case OPT_HASH_INTERVAL:
-		return parse_number("--hash-interval", value, KVM_FT_INTERVAL_MIN,
+		return option_number("--hash-interval", value, KVM_FT_INTERVAL_MIN,
 				    KVM_FT_INTERVAL_MAX, &options->hash_interval);
 	case OPT_UNTIL:
-		return parse_number("--until", value, 1, UINT64_MAX, &options->until);
+		return option_number("--until", value, 1, UINT64_MAX, &options->until);
 	case OPT_COUNTER:
-		return parse_counter(options, value);
+		return option_counter(options, value);
 	default:
 		return complain("see ftvmm --help");	/* getopt has told what is wrong */
 	}
@@ -293,7 +161,7 @@ static int refuse(struct options *options, const struct refused_option *refused,
 	uint64_t cpus;
 
 	if (refused == REFUSED_CPUS) {
-		if (parse_number("--cpus", value, 1, INT32_MAX, &cpus))
+		if (option_number("--cpus", value, 1, INT32_MAX, &cpus))
 			return -1;
 		if (cpus == 1)
 			return 0;
@@ -306,10 +174,21 @@ static int refuse(struct options *options, const struct refused_option *refused,
 	return 0;
 }
 
+static const char *name_of(int option)
+{
+	const struct option *entry = table;
+
+	while (entry->name && entry->val != option)
+		entry++;
+	return entry->name;
+}
+
 static int take(struct options *options, int option, char *value)
 {
 	if (option >= OPT_REFUSED)
 		return refuse(options, &refused_options[option - OPT_REFUSED], value);
+	if (value && !*value && option != 'a')
+		return complain("--%s: it must not be empty", name_of(option));
 	switch (option) {
 	case 'k':
 		options->kernel = value;
@@ -321,16 +200,16 @@ static int take(struct options *options, int option, char *value)
 		options->append = value;
 		return 0;
 	case 'm':
-		return parse_memory(options, value);
+		return option_memory(options, value);
 	case 'n':
 		options->name = value;
 		return 0;
 	case 'd':
-		return parse_disk(options, value);
+		return option_disk(options, value);
 	case OPT_NET:
-		return parse_net(options, value);
+		return option_net(options, value);
 	case OPT_CONSOLE:
-		return parse_console(options, value);
+		return option_console(options, value);
 	case 'j':
 		options->json = true;
 		return 0;
@@ -351,41 +230,99 @@ static int take(struct options *options, int option, char *value)
 	}
 }
 
-static int check_record(const struct options *options)
+/* Ways to run ftvmm. */
+enum mode {
+	MODE_GUEST = 1,
+	MODE_CHECK = 2,
+	MODE_REPLAY = 4,
+	MODE_SECONDARY = 8,
+};
+
+#define RECORDED	"kernel, memory, console and network are those of the recording"
+#define FROM_PRIMARY	"it comes from the primary"
+#define PRIMARY_RECORDS	"its primary decides what is recorded"
+#define CHECKS_GUESTS	"ftvmm check is about a guest that is not recorded, and no secondary"
+
+/* Where options would be of no effect, and why. */
+static const struct {
+	int option;
+	unsigned int modes;
+	const char *why;
+} rules[] = {
+	{ 'k', MODE_REPLAY, RECORDED },
+	{ 'i', MODE_REPLAY, RECORDED },
+	{ 'a', MODE_REPLAY, RECORDED },
+	{ 'm', MODE_REPLAY, RECORDED },
+	{ OPT_CONSOLE, MODE_REPLAY, RECORDED },
+	{ OPT_NET, MODE_REPLAY, RECORDED },
+	{ OPT_HASH_INTERVAL, MODE_REPLAY, "it is as it was recorded" },
+	{ OPT_ARBITER, MODE_REPLAY, "a replay cannot be protected" },
+	{ OPT_RECORD, MODE_REPLAY, "a replay is not recorded: copy the recording" },
+	{ 'k', MODE_SECONDARY, FROM_PRIMARY },
+	{ 'i', MODE_SECONDARY, FROM_PRIMARY },
+	{ 'a', MODE_SECONDARY, FROM_PRIMARY },
+	{ 'm', MODE_SECONDARY, FROM_PRIMARY },
+	{ OPT_CONSOLE, MODE_SECONDARY, FROM_PRIMARY },
+	{ OPT_HASH_INTERVAL, MODE_SECONDARY, FROM_PRIMARY },
+	{ OPT_RECORD, MODE_SECONDARY, PRIMARY_RECORDS },
+	{ OPT_REPLAY, MODE_SECONDARY, PRIMARY_RECORDS },
+	{ OPT_VERIFY, MODE_SECONDARY, PRIMARY_RECORDS },
+	{ OPT_RECORD, MODE_CHECK, CHECKS_GUESTS },
+	{ OPT_REPLAY, MODE_CHECK, CHECKS_GUESTS },
+	{ OPT_SECONDARY, MODE_CHECK, CHECKS_GUESTS },
+	{ OPT_VERIFY, MODE_CHECK, "it is for --record and --replay" },
+	{ OPT_UNTIL, MODE_GUEST | MODE_CHECK | MODE_SECONDARY, "it is for --replay" },
+	{ 'j', MODE_GUEST | MODE_REPLAY | MODE_SECONDARY, "it is for ftvmm check" },
+};
+
+static int check_rules(const bool *given, enum mode mode)
 {
-	if (options->json && !options->check)
-		return complain("-j is for ftvmm check");
-	if (options->check && options->record)
-		return complain("ftvmm check: it is about a guest, not a recording");
-	if (!options->kernel)
-		return complain("no kernel to boot: give one with --kernel, see ftvmm --help");
-	if (options->until)
-		return complain("--until is for --replay");
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rules); i++)
+		if (given[rules[i].option] && (rules[i].modes & mode))
+			return complain("--%s: %s", name_of(rules[i].option), rules[i].why);
 	return 0;
 }
 
-static int check_replay(const struct options *options)
+static int check_guest(const struct options *options, const bool *given, enum mode mode)
 {
-	if (options->record)
-		return complain("--record and --replay: it is one or the other");
-	if (options->check || options->json)
-		return complain("ftvmm check: it is about a guest, not a recording");
-	if (options->kernel || options->initrd || options->nets)
-		return complain("--replay: kernel, initrd and nets are those of the recording");
+	if (!options->kernel)
+		return complain("no kernel to boot: give one with --kernel, see ftvmm --help");
+	if (mode == MODE_CHECK)
+		return 0;
+	if (options->verify && !options->record)
+		return complain("--verify: it is for --record and --replay: requests have one");
+	if (given[OPT_HASH_INTERVAL] && !options->verify && !options->control)
+		return complain("--hash-interval: nothing would be hashed: see --verify");
+	if (options->arbiter && !options->control)
+		return complain("--arbiter: nobody could have the guest protected: give --control");
 	return 0;
 }
 
 static int check_secondary(const struct options *options)
 {
-	if (options->record || options->replay || options->verify || options->until)
-		return complain("--secondary: its primary decides what is recorded");
-	if (options->check || options->json)
-		return complain("ftvmm check: it is about a guest, not a secondary");
-	if (options->kernel || options->initrd)
-		return complain("--secondary: kernel and initrd come from its primary");
+	unsigned int i;
+
+	for (i = 0; i < options->nets; i++)
+		if (options->net[i].chosen)
+			return complain("--net mac=: " FROM_PRIMARY);
 	if (!options->arbiter)
 		return complain("--secondary: name its primary's arbiter with --arbiter");
 	return 0;
+}
+
+/* All of them together. */
+static int check(const struct options *options, const bool *given)
+{
+	enum mode mode = options->check ? MODE_CHECK : options->secondary >= 0 ? MODE_SECONDARY :
+			 options->replay ? MODE_REPLAY : MODE_GUEST;
+
+	if (check_rules(given, mode) || option_nets_differ(options))
+		return -1;
+	if (mode == MODE_SECONDARY)
+		return check_secondary(options);
+	return mode == MODE_REPLAY ? 0 : check_guest(options, given, mode);
 }
 
 /* The options that there are, and those that are refused. */
@@ -402,6 +339,7 @@ static void make_table(struct option *all)
 int options_parse(struct options *options, int argc, char **argv)
 {
 	struct option all[ARRAY_SIZE(table) + REFUSED_OPTIONS];
+	bool given[OPT_REFUSED] = { false };
 	int option, done;
 
 	*options = (struct options){ .name = "ftvmm", .append = "", .memory = MEMORY_DEFAULT,
@@ -415,10 +353,10 @@ int options_parse(struct options *options, int argc, char **argv)
 		done = take(options, option, optarg);
 		if (done)
 			return done;
+		if (option < OPT_REFUSED)
+			given[option] = true;
 	}
 	if (optind < argc)
 		return complain("'%s' is not an option: see ftvmm --help", argv[optind]);
-	if (options->secondary >= 0)
-		return check_secondary(options);
-	return options->replay ? check_replay(options) : check_record(options);
+	return check(options, given);
 }

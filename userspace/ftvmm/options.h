@@ -40,10 +40,12 @@ struct disk_option {
  * struct net_option - a network device
  * @tap: name of the host's device
  * @mac: the guest's address
+ * @chosen: the address was named
  */
 struct net_option {
 	const char *tap;
 	uint8_t mac[6];
+	bool chosen;
 };
 
 /**

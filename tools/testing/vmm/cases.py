@@ -360,7 +360,7 @@ def bad_arguments(host, guest):
             (f"--kernel {kernel} --cpus 0", "a number from 1"),
             (f"--kernel {kernel} --device vfio-pci,host=01:00.0", "PASSTHROUGH"),
             (f"--kernel {kernel} --hotplug-memory 1G", "HOTPLUG"),
-            (f"--kernel {kernel} -j", "-j is for ftvmm check"),
+            (f"--kernel {kernel} -j", "--json: it is for ftvmm check"),
             (f"--kernel {kernel} --control /etc/passwd", "something else of that name"),
             (f"--kernel {kernel} stray", "'stray' is not an option")):
         status, output = host.shell(f"/root/ftvmm {arguments} </dev/null")
