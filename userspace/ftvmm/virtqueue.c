@@ -45,7 +45,7 @@ static struct vring_used *used_ring(const struct virtqueue *q)
 	return at(q, q->s.used, USED_SIZE(q->s.size), 4);
 }
 
-static struct vring_desc *descriptors(const struct virtqueue *q)
+static const void *descriptors(const struct virtqueue *q)
 {
 	return at(q, q->s.desc, q->s.size * sizeof(struct vring_desc), 16);
 }
@@ -62,11 +62,11 @@ static uint16_t *avail_event(struct vring_used *used, const struct virtqueue *q)
 
 /**
  * struct table - descriptors that a chain goes through
- * @desc: the first
+ * @desc: the first; an indirect table need not be aligned
  * @size: how many
  */
 struct table {
-	struct vring_desc *desc;
+	const uint8_t *desc;
 	uint32_t size;
 };
 
@@ -97,7 +97,7 @@ static bool enter_indirect(struct virtqueue *q, struct table *table, const struc
 	    d->len % sizeof(*d))
 		return broken(q);
 	table->size = d->len / sizeof(*d);
-	table->desc = at(q, d->addr, d->len, sizeof(*d));
+	table->desc = memory_at(q->memory, d->addr, d->len);
 	return table->desc || broken(q);
 }
 
@@ -111,7 +111,7 @@ static bool walk(struct virtqueue *q, struct chain *chain, struct table table, u
 
 		if (index >= table.size)
 			return broken(q);
-		d = table.desc[index];
+		memcpy(&d, table.desc + index * sizeof(d), sizeof(d));
 		if (d.flags & VRING_DESC_F_INDIRECT) {
 			if (is_indirect || chain->readable || chain->writable ||
 			    !enter_indirect(q, &table, &d))
