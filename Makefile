@@ -55,7 +55,7 @@ endif
 	+@$(TESTING)/build-modules.sh $(BUILD_FOR) W=$(W) modules
 
 .PHONY: libkvmft
-libkvmft: ## build the library for VMMs to build/libkvmft/libkvmft.a
+libkvmft: ## build the library for VMMs and its example to build/libkvmft/
 	@$(DEPS) user
 	+@$(MAKE) --no-print-directory -C userspace/libkvmft
 
@@ -227,7 +227,8 @@ install: install-user ## install kvm-ft.ko for the running kernel, or KERNEL= or
 	@$(TESTING)/build-modules.sh --install $(INSTALL_FOR)
 
 .PHONY: install-user
-install-user: ftvmm ftadm ftd ft-arbiter ## install ftvmm, ftadm, ftd, ft-arbiter, their manual pages and bash completion only
+install-user: libkvmft ftvmm ftadm ftd ft-arbiter ## install libkvmft, ftvmm, ftadm, ftd, ft-arbiter, their manual pages and bash completion only
+	@$(MAKE) --no-print-directory -C userspace/libkvmft install
 	@$(MAKE) --no-print-directory -C userspace/ftvmm install
 	@$(MAKE) --no-print-directory -C userspace/ftadm install
 	@$(MAKE) --no-print-directory -C userspace/arbiter install

@@ -338,7 +338,9 @@ prepare()
 		prepare_source
 		;;
 	build-debug|lab-debug|debug) prepare_debug ;;
-	user) need_packages gcc make libc6-dev libjson-c-dev libinih-dev libssl-dev ;;
+	user)
+		need_packages gcc g++ make pkgconf libc6-dev libjson-c-dev libinih-dev libssl-dev
+		;;
 	fuzz) need_packages clang libclang-rt-14-dev make libjson-c-dev libssl-dev ;;
 	vmm) need_packages gcc make libc6-dev acpica-tools libjson-c-dev liburing-dev libxxhash-dev ;;
 	workloads)

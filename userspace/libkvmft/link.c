@@ -2,6 +2,7 @@
 /* A session whose log goes to, or comes from, another host. */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>

@@ -16,6 +16,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /**
  * enum kvmft_counts - what a counter is said to count
  * @KVMFT_COUNTS_UNKNOWN: anything that is the same each time, and not nothing
@@ -136,5 +140,9 @@ int kvmft_qualify_counter(const struct kvmft_counter *counter,
  * Return: a static string such as "NOT_REPEATABLE"; "UNKNOWN" for no verdict.
  */
 const char *kvmft_verdict_name(enum kvmft_verdict verdict);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

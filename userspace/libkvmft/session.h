@@ -18,7 +18,8 @@
  *           from outside;
  *   kvmft_stop(&s);
  *
- * Documentation/vmm.rst has it at length, with ftvmm as the example.
+ * example.c is such a VMM.  Documentation/vmm.rst has it at length, with ftvmm as the
+ * example.
  */
 #ifndef KVMFT_SESSION_H
 #define KVMFT_SESSION_H
@@ -27,7 +28,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /**
  * struct kvmft_guest - what is to be recorded or replayed
@@ -213,5 +217,9 @@ const struct kvmft_refusal *kvmft_refusal(uint32_t reason);
  * @size: of @text
  */
 void kvmft_differences(uint32_t differs, char *text, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

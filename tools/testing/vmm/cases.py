@@ -4,7 +4,7 @@
 import json
 import re
 
-from host import COMPACTS, Failure, expect, replay_failure
+from host import COMPACTS, TOP, Failure, expect, replay_failure
 
 
 def boots(host, guest):
@@ -368,6 +368,36 @@ def bad_arguments(host, guest):
             raise Failure(f"ftvmm {arguments}: status {status}, {output!r}")
 
 
+def expect_refusals(host):
+    """The example says what is not there: its log's place, the module, KVM."""
+    for prepare, reason in (
+            ("true", "cannot make the log /tmp/log: File exists"),
+            ("rm /tmp/log; rmmod kvm_ft", "there is no /dev/kvm-ft: load the module kvm-ft"),
+            ("mv /dev/kvm /dev/kvm.away", r"/dev/kvm \(load the module kvm-amd, .*No such file")):
+        status, output = host.shell(f"{prepare} && /root/example /tmp/log")
+        expect(output, f"^example: {reason}")
+        if status != 1:
+            raise Failure(f"the example ended with status {status}")
+
+
+def library_example(host, _guest):
+    """The example of a VMM on libkvmft records its guest, and replays it to the same end."""
+    host.lab.put("a", [str(TOP / "build/libkvmft/example")], "/root/")
+    status, output = host.shell("/root/example /tmp/log")
+    if status:
+        raise Failure(f"the example ended with status {status}: {output}")
+    found = expect(output, r"\Arecording\n((?:  .*\n)+)\d+ entries in \d+ bytes of log\n"
+                           r"replaying\n((?:  .*\n)+)the replay matches: registers and RAM .*\n\Z")
+    expect(found[1], r"\A  value 2: the time \d+\n  event 1 at progress \d+: the letter x\n"
+                     r"  the guest has counted to [1-9]\d*\n\Z")
+    if found[1] != found[2]:
+        raise Failure(f"the replay is not the recording: {output}")
+    try:
+        expect_refusals(host)
+    finally:
+        host.shell("rm -f /tmp/log; mv /dev/kvm.away /dev/kvm; insmod /root/kvm-ft.ko")
+
+
 # When a test runs: on each host kernel, on one of them, or only when asked for by name.
 EVERY_HOST, ONCE, NAMED = range(3)
 
@@ -389,4 +419,5 @@ TESTS = (
     ("record_paused", record_paused, "6.12", ONCE),
     ("record_fails", record_fails, "6.12", ONCE),
     ("bad_arguments", bad_arguments, "6.12", ONCE),
+    ("library_example", library_example, "6.12", EVERY_HOST),
 )
