@@ -13,6 +13,9 @@
  * @anywhere: the tasks need no landmark
  * @task: for its thread
  * @ticket: of the call; 0 if there is none
+ * @run: what the task does, and was asked for
+ * @data: for @run
+ * @problem: why it failed: the first error that it told; room for more than a reply has
  */
 struct deferred {
 	struct control *control;
@@ -20,6 +23,9 @@ struct deferred {
 	bool anywhere;
 	struct vcpu_task task;
 	uint64_t ticket;
+	int (*run)(void *data);
+	void *data;
+	char problem[1024];
 };
 
 /* Has @run called by the vCPU's thread; to be returned by the command's function. */
@@ -32,7 +38,10 @@ bool deferred_is_done(const struct deferred *d);
 /* The reply, to be filled; NULL if the client has gone. */
 struct json_object *deferred_reply(const struct deferred *d);
 
-/* Answers it: with the reply as it is, or with an error if that is not NULL. */
+/*
+ * Answers it: with the reply as it is, or with an error if that is not NULL.  If the task
+ * has failed, and told why, the answer says so, too.
+ */
 void deferred_answer(struct deferred *d, const char *error);
 
 #endif

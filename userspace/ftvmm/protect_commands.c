@@ -146,6 +146,8 @@ static enum control_result begin(void *owner, struct control_call *call)
 {
 	struct protect_commands *c = owner;
 	const char *why = obstacle(c, false);
+	char problem[sizeof(c->deferred.problem)];
+	int err;
 
 	if (why)
 		return control_refuse(call->reply, NULL, "%s", why);
@@ -157,9 +159,12 @@ static enum control_result begin(void *owner, struct control_call *call)
 				      "the hash interval is %llu to %llu of guest progress",
 				      KVM_FT_INTERVAL_MIN, KVM_FT_INTERVAL_MAX);
 	c->lockstep->recording->verify = object_flag(call->request, "verify");
-	if (lockstep_begin(c->lockstep, call->fd))
-		return control_refuse(call->reply, "see ftvmm's messages, and --arbiter",
-				      "the arbiter, or the connection, is not fit for it");
+	message_catch(problem, sizeof(problem));
+	err = lockstep_begin(c->lockstep, call->fd);
+	message_catch(NULL, 0);
+	if (err)
+		return control_refuse(call->reply, NULL, "the guest cannot be protected: %s",
+				      problem);
 	call->fd = -1;
 	c->starting = true;
 	set_timer(c, true);

@@ -84,9 +84,14 @@ static enum control_result end(void *owner, struct control_call *call)
 
 void record_commands_look(struct record_commands *c)
 {
-	if (deferred_is_done(&c->deferred))
-		deferred_answer(&c->deferred, c->deferred.task.result ? "ftvmm could not do it" :
-				NULL);
+	if (!deferred_is_done(&c->deferred))
+		return;
+	if (!c->deferred.task.result)
+		deferred_answer(&c->deferred, NULL);
+	else if (c->deferred.run == start)
+		deferred_answer(&c->deferred, "the guest is not recorded");
+	else
+		deferred_answer(&c->deferred, "the recording is not complete");
 }
 
 void record_commands_open(struct record_commands *c)

@@ -43,10 +43,15 @@ enum control_result control_refuse(struct json_object *reply, const char *remedy
 {
 	va_list arguments;
 	char text[512];
+	size_t size;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	size = vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	/* What is cut off must not end within a character: JSON is UTF-8. */
+	if (size >= sizeof(text))
+		for (size = sizeof(text) - 1; size && (text[size - 1] & 0x80); size--)
+			text[size - 1] = '\0';
 	json_object_object_add(reply, "ok", json_object_new_boolean(false));
 	json_object_object_add(reply, "error", json_object_new_string(text));
 	if (remedy)

@@ -11,6 +11,8 @@ static const char *program = "ftvmm";
 static FILE *out;
 static void (*diverted)(void *data, const char *text);
 static void *diverted_data;
+static __thread char *caught;
+static __thread size_t caught_room;
 static pthread_mutex_t limits = PTHREAD_MUTEX_INITIALIZER;	/* protects each message_limit */
 
 int message_open(const char *name, const char *path)
@@ -42,6 +44,26 @@ void message_divert(void (*take)(void *data, const char *text), void *data)
 	diverted_data = data;
 }
 
+void message_catch(char *text, size_t room)
+{
+	caught = text;
+	caught_room = room;
+	if (text)
+		*text = '\0';
+}
+
+/* Only the first: what follows is what it has led to. */
+static void keep(const char *format, va_list arguments)
+{
+	va_list again;
+
+	if (!caught || *caught)
+		return;
+	va_copy(again, arguments);
+	vsnprintf(caught, caught_room, format, again);
+	va_end(again);
+}
+
 void info(const char *format, ...)
 {
 	va_list arguments;
@@ -61,6 +83,7 @@ void tell_error(const char *format, ...)
 		vsnprintf(text, sizeof(text), format, arguments);
 		diverted(diverted_data, text);
 	} else {
+		keep(format, arguments);
 		say("error: ", format, arguments);
 	}
 	va_end(arguments);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What a guest, or somebody on the network, can have told over and over. */
@@ -28,6 +29,15 @@ int message_open(const char *name, const char *path);
  * While there is one thread only.
  */
 void message_divert(void (*take)(void *data, const char *text), void *data);
+
+/**
+ * message_catch() - keep the first error of this thread
+ * @text: gets it, as much as there is room for; empty until there is one
+ * @room: bytes; with @text NULL, no more is kept
+ *
+ * It is told as well, as are all that come after it.  message_divert() comes first.
+ */
+void message_catch(char *text, size_t room);
 
 /* Something worth to know has happened.  Any thread. */
 __attribute__((format(printf, 1, 2)))

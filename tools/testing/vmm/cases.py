@@ -114,6 +114,8 @@ before=$(ticks); until [ $(ticks) -gt $((before + 5)) ]; do sleep 0.1; done
 send finish
 send status
 before=$(ticks); until [ $(ticks) -gt $((before + 3)) ]; do sleep 0.1; done
+send '{"command":"record","dir":"/tmp/recording"}'
+send '{"command":"record","dir":"/nowhere/recording"}'
 send '{"command":"record","dir":"/tmp/recording2"}'
 send power
 """
@@ -285,7 +287,9 @@ def record_running(host, guest):
     if roles != ["recording", "unprotected"]:
         raise Failure(f"the status says {roles}")
     for reason in ("the guest is not being recorded", "must be a path",
-                   "the guest is recorded or replayed already"):
+                   "the guest is recorded or replayed already",
+                   "the guest is not recorded: /tmp/recording has a recording already",
+                   "the guest is not recorded: cannot make folder /nowhere/recording: No such"):
         expect(output, reason)
     replay_both(host, output)
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How often something is told that can happen without end.  Built with ASan and UBSan; prints
- * KTAP.
+ * How often something is told that can happen without end, and who learns of it.  Built with
+ * ASan and UBSan; prints KTAP.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -114,6 +115,33 @@ static void each_place_has_its_own(void)
 	EXPECT(!strcmp(last, "test: error: another, 9\n"));
 }
 
+static void *complain_elsewhere(void *data)
+{
+	complain("of another thread");
+	return data;
+}
+
+static void the_first_error_of_a_thread_is_caught(void)
+{
+	char caught[16] = "before", last[128] = "";
+	pthread_t other;
+
+	message_catch(caught, sizeof(caught));
+	EXPECT(!*caught);
+	EXPECT(!pthread_create(&other, NULL, complain_elsewhere, NULL) &&
+	       !pthread_join(other, NULL));
+	info("no error");
+	EXPECT(!*caught);
+	complain("the first is long, %d", 1);
+	complain("the second, %d", 2);
+	EXPECT(!strcmp(caught, "the first is lo"));
+	message_catch(NULL, 0);
+	complain("not caught");
+	EXPECT(!strcmp(caught, "the first is lo"));
+	/* All of them are told, too. */
+	EXPECT(lines(last, sizeof(last)) == 5);
+}
+
 static const struct test tests[] = {
 	TEST(a_burst_is_told),
 	TEST(then_one_now_and_then),
@@ -121,6 +149,7 @@ static const struct test tests[] = {
 	TEST(what_is_rare_is_told),
 	TEST(what_was_left_out_is_counted),
 	TEST(each_place_has_its_own),
+	TEST(the_first_error_of_a_thread_is_caught),
 };
 
 int main(int argc, char **argv)
