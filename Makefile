@@ -102,7 +102,7 @@ unittest: ## run the unit tests of the test scripts (T="name...": only those)
 	@$(DEPS) lab-6.12 user vmm
 	$(TESTING)/run-unittests $(T)
 
-ftvmm_suite = $(filter virtqueue% control% message% output% pause% disk% folder% snapshot% hold% patience% snoop% announce% blk% net% switchover% signals% deferred%,$(T))
+ftvmm_suite = $(filter virtqueue% control% message% output% pause% disk% folder% snapshot% hold% patience% snoop% announce% blk% net% switchover% signals% deferred% memory%,$(T))
 ftd_suite = $(filter auth% pairing%,$(T))
 arbiter_suite = $(filter arbiter% contest% contenders%,$(T))
 
@@ -138,7 +138,7 @@ labtest: modules ## test the lab itself, with emulated hosts (T="name...": only 
 PAGING ?= nested
 
 .PHONY: vmmtest
-vmmtest: ftvmm modules ## test the reference VMM with Linux guests, on an emulated host (T="name...": only those)
+vmmtest: ftvmm ft-arbiter modules ## test the reference VMM with Linux guests, on an emulated host (T="name...": only those)
 	@$(DEPS) lab-6.1 lab-6.12 lab-$(KERNEL) workloads
 	$(TESTING)/vmm/vmmtest --kernel $(KERNEL) --paging $(PAGING) $(T)
 

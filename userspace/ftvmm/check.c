@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../arbiter/arbiter.h"
 #include "../libkvmft/qualify.h"
 #include "../libkvmft/session.h"
 #include "boot.h"
@@ -110,6 +111,36 @@ static void check_nets(struct check *c)
 		if (tap >= 0)
 			close(tap);
 	}
+}
+
+/* On fault: the limits are the same, and no memory is taken for it. */
+static void check_memory(struct check *c)
+{
+	struct memory memory;
+
+	c->name = "MEMORY";
+	if (memory_open(&memory, c->options->memory))
+		return;
+	c->name = "MEMLOCK";
+	memory_lock(&memory, false);
+	memory_close(&memory);
+}
+
+static void check_arbiter(struct check *c)
+{
+	const struct options *o = c->options;
+	struct arbiter arbiter;
+	uint64_t newest;
+
+	if (!o->arbiter) {
+		find(c, "ARBITER", "nothing keeps both hosts from running the guest",
+		     "name storage that both reach with --arbiter, formatted with ft-arbiter");
+		return;
+	}
+	if (arbiter_open(&arbiter, o->arbiter, o->id) || arbiter_newest(&arbiter, &newest))
+		find(c, "ARBITER", arbiter.problem,
+		     "name storage that both hosts reach, formatted with ft-arbiter");
+	arbiter_close(&arbiter);
 }
 
 static int open_session(struct check *c, struct vcpu *vcpu, struct kvmft_session *session)
@@ -256,9 +287,11 @@ int check_run(const struct options *options)
 	c.options = options;
 	message_divert(take_message, &c);
 	check_options(&c);
+	check_memory(&c);
 	check_machine(&c);
 	check_disks(&c);
 	check_nets(&c);
+	check_arbiter(&c);
 	message_divert(NULL, NULL);
 	mode = paging_mode(&c);
 	if (options->json)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 
 #include "memory.h"
 #include "message.h"
@@ -25,8 +26,21 @@ int memory_open(struct memory *m, uint64_t size)
 	return 0;
 }
 
+/* It is not tried: before it fails the kernel would end programs to make room. */
+static int check_size(const struct memory *m)
+{
+	struct sysinfo host;
+
+	if (sysinfo(&host) || m->size <= (uint64_t)host.totalram * host.mem_unit)
+		return 0;
+	return complain("the guest's memory, %llu MiB, is more than this host has: see --memory",
+			(unsigned long long)m->size >> 20);
+}
+
 int memory_lock(struct memory *m, bool in_place)
 {
+	if (check_size(m))
+		return -1;
 	/* A kernel that has no huge pages refuses. */
 	if (in_place && madvise(m->base, m->size, MADV_NOHUGEPAGE) && errno != EINVAL)
 		return complain("cannot keep huge pages out of the guest's memory: %s",

@@ -83,6 +83,7 @@ def reboots(host, guest):
     expect(output, "the guest was ended")
 
 
+AREA = "/tmp/area"              # of an arbiter
 MESSAGES = "/tmp/messages"      # of ftvmm, apart from what the guest prints
 
 # For drive: talks to the control socket while the guest counts.
@@ -227,9 +228,17 @@ def expect_warnings(host, found):
         raise Failure(f"not the warnings {warnings}: {found}")
 
 
+def make_area(host):
+    """Formats storage for an arbiter."""
+    host.lab.put("a", [str(TOP / "build/arbiter/ft-arbiter")], "/root/")
+    host.prepare(f"truncate -s 1M {AREA} && /root/ft-arbiter format {AREA}")
+
+
 def look_for_reasons(host, kernel):
     """Runs ftvmm check in different settings; the last ones take kvm-ft away."""
-    good = f"-k {kernel} --counter lab --disk /tmp/a.img,shared --net tap=tap0"
+    alone = f"-k {kernel} --counter lab --disk /tmp/a.img,shared --net tap=tap0"
+    good = f"{alone} --arbiter {AREA}"
+    memory = int(host.shell("cat /proc/meminfo")[1].split()[1]) // 1024     # MiB
     for prepare, arguments, reasons in (
             ("", good, []),
             ("", f"{good} --cpus 2", ["VCPUS"]),
@@ -237,11 +246,14 @@ def look_for_reasons(host, kernel):
             (f"echo 0 >{COMPACTS}", f"{good} --device vfio-pci --hotplug net",
              ["PASSTHROUGH", "HOTPLUG"]),
             ("", "-k /etc/passwd --counter lab --disk /tmp/a.img --net tap=tap1 --usb 1",
-             ["PASSTHROUGH", "KERNEL", "DISK_NOT_SHARED", "TAP"]),
+             ["PASSTHROUGH", "KERNEL", "DISK_NOT_SHARED", "TAP", "ARBITER"]),
             ("", f"{good} --disk /nowhere,shared", ["DISK"]),
             ("", f"{good} --memory 32M", ["KERNEL"]),
+            ("", f"{good} --memory {memory + 64}M", ["MEMLOCK"]),
+            ("", alone, ["ARBITER"]),
+            ("", f"{alone} --arbiter /tmp/a.img", ["ARBITER"]),
             ("", f"{good} --append '{'x' * 3000}'", ["KERNEL"]),
-            ("", f"-k {kernel}", ["COUNTER"]),
+            ("", f"-k {kernel}", ["COUNTER", "ARBITER"]),
             ("rmmod kvm_ft_lab_pmu", good, ["COUNTER"]),
             ("rmmod kvm_ft", good, ["COUNTER", "MODULE"]),
             ("mv /dev/kvm /dev/kvm.away", good, ["KVM"])):
@@ -256,17 +268,20 @@ def look_for_reasons(host, kernel):
 def check(host, guest):
     """ftvmm check names each reason that stands in the way, and starts no guest."""
     host.prepare("cd /tmp && truncate -s 1M a.img && /sbin/ip tuntap add tap0 mode tap vnet_hdr")
+    make_area(host)
     try:
         look_for_reasons(host, host.files[guest.label][0])
     finally:
         host.shell("cd /root; mv /dev/kvm.away /dev/kvm; insmod kvm-ft-lab-pmu.ko; "
-                   "insmod kvm-ft.ko; /sbin/ip link del tap0; rm /tmp/a.img")
+                   f"insmod kvm-ft.ko; /sbin/ip link del tap0; rm /tmp/a.img {AREA}")
 
 
 def shared_disk(host, guest):
     """A shared image is open to those who also share it only; a replay does not write to it."""
     host.prepare("truncate -s 32M /tmp/a.img")
-    options = f"check -k {host.files[guest.label][0]} --counter lab --disk /tmp/a.img"
+    make_area(host)
+    options = (f"check -k {host.files[guest.label][0]} --counter lab --arbiter {AREA} "
+               "--disk /tmp/a.img")
     output = host.run(guest, ["tick"], "--disk /tmp/a.img,shared --control /tmp/control", on=[
         ("tick 1", f"/root/ftvmm {options},shared; /root/ftvmm {options}; "
                    "/root/ftvmm send /tmp/control power")])
@@ -276,7 +291,8 @@ def shared_disk(host, guest):
     host.run(guest, ["write"], "--disk /tmp/a.img,shared --counter lab --record /tmp/recording")
     host.prepare("cd /tmp && ! cmp -s a.img copy.img && cp copy.img replayed.img && /root/ftvmm "
                  "--replay recording --counter lab --disk replayed.img,shared </dev/null "
-                 "&& cmp replayed.img copy.img && rm -r a.img copy.img replayed.img recording")
+                 "&& cmp replayed.img copy.img && rm -r a.img copy.img replayed.img recording "
+                 f"{AREA}")
 
 
 def record_running(host, guest):

@@ -91,7 +91,8 @@ class FtvmmOptionsTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        subprocess.run(["make", "-s", "-C", TOP / "userspace/ftvmm", FTVMM], check=True)
+        subprocess.run(["make", "-s", "-C", TOP / "userspace/ftvmm", FTVMM],
+                       stdout=subprocess.DEVNULL, check=True)
 
     def run_ftvmm(self, arguments):
         """Returns the exit status, and what was printed."""

@@ -19,7 +19,8 @@ class FtvmmSendTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        subprocess.run(["make", "-s", "-C", TOP / "userspace/ftvmm", FTVMM], check=True)
+        subprocess.run(["make", "-s", "-C", TOP / "userspace/ftvmm", FTVMM],
+                       stdout=subprocess.DEVNULL, check=True)
 
     def send(self, request, reply, events=()):
         """Has one request answered, the connection stays open; what was sent, printed, returned."""
