@@ -20,6 +20,7 @@
 #include "tap.h"
 #include "vcpu.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define DEVICE		"/dev/kvm-ft"
 
 /**
@@ -36,8 +37,40 @@ struct check {
 	struct findings warnings;
 };
 
+/* What to do about reasons that functions tell which know of no check. */
+static const struct {
+	const char *name;
+	const char *remedy;
+} remedies[] = {
+	{ "KVM", "load kvm_amd or kvm_intel, and have the right to use /dev/kvm; see dmesg" },
+	{ "MODULE", "load the module kvm-ft" },
+	{ "MODULE_VERSION", "install ftvmm and kvm-ft.ko of one build" },
+	{ "MODULE_ACCESS", "be root, or in the group that owns " DEVICE },
+	{ "HOOKS", "see dmesg, and Documentation/hooks.rst for kernels that have them" },
+	{ "SESSION", "see dmesg" },
+	{ "KERNEL", "name a kernel from /boot; --initrd has to fit into --memory, too" },
+	{ "MEMLOCK", "be root, raise ulimit -l, or lower --memory" },
+	{ "MEMORY", "lower --memory, or end other programs" },
+	{ "DISK", "name a raw image or block device that no other guest uses" },
+	{ "TAP", "ip tuntap add NAME mode tap user USER vnet_hdr, and no other guest on it" },
+	{ "ARBITER", "name storage with --arbiter that both hosts reach, formatted by ft-arbiter" },
+};
+
+static const char *remedy_for(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(remedies); i++)
+		if (!strcmp(remedies[i].name, name))
+			return remedies[i].remedy;
+	return "";
+}
+
+/* With the remedy that its name has, or one of its own. */
 static void find(struct check *c, const char *name, const char *text, const char *remedy)
 {
+	if (!remedy)
+		remedy = remedy_for(name);
 	findings_add(&c->found, name, remedy, "%s", text);
 }
 
@@ -53,7 +86,7 @@ static void take_message(void *data, const char *text)
 {
 	struct check *c = data;
 
-	find(c, c->name, text, "");
+	find(c, c->name, text, NULL);
 }
 
 static void check_options(struct check *c)
@@ -104,7 +137,7 @@ static void check_nets(struct check *c)
 			char text[128];
 
 			snprintf(text, sizeof(text), "there is no tap device %.64s", name);
-			find(c, c->name, text, "ip tuntap add NAME mode tap vnet_hdr");
+			find(c, c->name, text, NULL);
 			continue;
 		}
 		tap = tap_open(name, false);
@@ -134,12 +167,11 @@ static void check_arbiter(struct check *c)
 
 	if (!o->arbiter) {
 		find(c, "ARBITER", "nothing keeps both hosts from running the guest",
-		     "name storage that both reach with --arbiter, formatted with ft-arbiter");
+		     NULL);
 		return;
 	}
 	if (arbiter_open(&arbiter, o->arbiter, o->id) || arbiter_newest(&arbiter, &newest))
-		find(c, "ARBITER", arbiter.problem,
-		     "name storage that both hosts reach, formatted with ft-arbiter");
+		find(c, "ARBITER", arbiter.problem, NULL);
 	arbiter_close(&arbiter);
 }
 
@@ -162,10 +194,12 @@ static int open_session(struct check *c, struct vcpu *vcpu, struct kvmft_session
 	}
 	if (!counter)
 		find_refusal(c, KVM_FT_REFUSED_COUNTER);
-	if (err)
-		find(c, err == -ENOENT || err == -ENODEV ? "MODULE" :
-		     err == -EPROTO ? "MODULE_VERSION" : err == -EACCES ? "MODULE_ACCESS" :
-		     "SESSION", session->problem, "");
+	if (err == -ENOENT || err == -ENODEV)
+		find(c, "MODULE", "there is no " DEVICE, NULL);
+	else if (err == -EACCES)
+		find(c, "MODULE_ACCESS", "no access to " DEVICE, NULL);
+	else if (err)
+		find(c, err == -EPROTO ? "MODULE_VERSION" : "SESSION", session->problem, NULL);
 	return counter && !err ? 0 : -1;
 }
 
@@ -189,7 +223,7 @@ static void check_session(struct check *c, struct vcpu *vcpu)
 	int log = memfd_create("kvm-ft check", MFD_CLOEXEC), err;
 
 	if (log < 0) {
-		find(c, "MEMORY", "no memory for a log", "");
+		find(c, "MEMORY", "no memory for a log", NULL);
 		return;
 	}
 	if (!open_session(c, vcpu, &session)) {
@@ -199,7 +233,7 @@ static void check_session(struct check *c, struct vcpu *vcpu)
 		else if (session.reason)
 			find_refusal(c, session.reason);
 		else
-			find(c, err == -ENODEV ? "HOOKS" : "SESSION", session.problem, "");
+			find(c, err == -ENODEV ? "HOOKS" : "SESSION", session.problem, NULL);
 		if (!err)
 			kvmft_stop(&session);
 	}

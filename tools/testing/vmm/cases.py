@@ -262,6 +262,8 @@ def look_for_reasons(host, kernel):
         if [one["name"] for one in found["refused"]] != reasons or status != bool(reasons) or \
                 found["ok"] == bool(reasons):
             raise Failure(f"ftvmm check {arguments}: status {status}, {output}")
+        if not all(one["remedy"] for one in found["refused"] + found["warnings"]):
+            raise Failure(f"ftvmm check {arguments}: no remedy: {output}")
         expect_warnings(host, found)
 
 
@@ -286,7 +288,7 @@ def shared_disk(host, guest):
         ("tick 1", f"/root/ftvmm {options},shared; /root/ftvmm {options}; "
                    "/root/ftvmm send /tmp/control power")])
     expect(output, "^nothing stands in the way")
-    expect(output, "^refused  DISK: disk image /tmp/a.img is in use by another guest$")
+    expect(output, "^refused  DISK: disk image /tmp/a.img is in use by another guest: name a raw")
     host.prepare("cp /tmp/a.img /tmp/copy.img")
     host.run(guest, ["write"], "--disk /tmp/a.img,shared --counter lab --record /tmp/recording")
     host.prepare("cd /tmp && ! cmp -s a.img copy.img && cp copy.img replayed.img && /root/ftvmm "

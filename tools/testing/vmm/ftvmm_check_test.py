@@ -52,6 +52,19 @@ class FtvmmCheckTest(unittest.TestCase):
         subprocess.run([FT_ARBITER, "format", self.area], check=True, stdout=subprocess.DEVNULL)
         self.assertNotIn("ARBITER", self.names("--arbiter", self.area))
 
+    def test_ftvmm_check_remedies(self):
+        """Each reason has one, and its text does not say it as well."""
+        options = ("--disk", "/nowhere", "--net", "tap=ftnotthere", "--cpus", "2", "--device", "x",
+                   "--memory", f"{HOST_MIB + 1024}M")
+        found = self.check(*options)
+        self.assertLessEqual({"KERNEL", "DISK", "TAP", "VCPUS", "PASSTHROUGH", "MEMLOCK",
+                              "ARBITER"}, {one["name"] for one in found})
+        for one in found:
+            with self.subTest(one["name"]):
+                self.assertTrue(one["text"])
+                self.assertTrue(one["remedy"])
+                self.assertNotIn(one["remedy"], one["text"])
+
     def test_ftvmm_check_memory(self):
         """It must be possible to lock it."""
         self.assertIn("MEMLOCK", self.names("--memory", f"{HOST_MIB + 1024}M"))
