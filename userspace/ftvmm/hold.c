@@ -16,6 +16,7 @@ enum mode {
 static struct {
 	pthread_mutex_t lock;	/* protects all below; mode is written with it only */
 	enum mode mode;
+	unsigned int epoch;
 	bool emptying;		/* once nothing waits any more, outputs leave at once */
 	struct held *first;
 	struct held *last;
@@ -50,6 +51,7 @@ static void begin(enum mode to, hold_position_fn *position, void *data)
 	hold.position = position;
 	hold.data = data;
 	hold.stats = (struct hold_stats){ 0 };
+	__atomic_add_fetch(&hold.epoch, 1, __ATOMIC_SEQ_CST);
 	set_mode(to);
 	pthread_mutex_unlock(&hold.lock);
 }
@@ -219,6 +221,11 @@ unsigned int hold_go_live(void)
 		held->let_go(held, is_recent);
 	}
 	return sent;
+}
+
+unsigned int hold_epoch(void)
+{
+	return __atomic_load_n(&hold.epoch, __ATOMIC_SEQ_CST);
 }
 
 bool hold_is_on(void)

@@ -5,7 +5,8 @@
  * wait for that: what it has put out waits here, and leaves in order.
  *
  * There are two threads.  The vCPU's puts outputs here while it handles an exit of the
- * guest.  The main loop's lets them go.
+ * guest, or an event: a disk's may have had to wait for its requests before.  The main loop's
+ * lets them go.
  *
  * A secondary keeps the packets that its guest sends, which is where the primary's was a
  * little ago: only in a planned switch it is told that they have left the primary.  When it
@@ -108,6 +109,12 @@ void hold_secondary_released(void);
  * Return: how many outputs were sent (again).
  */
 unsigned int hold_go_live(void);
+
+/*
+ * Changes with hold_begin() and hold_secondary(): a position of before is none of this log's.
+ * The vCPU's thread.
+ */
+unsigned int hold_epoch(void);
 
 /* Is there anything to do for hold_position() and hold_put()?  The vCPU's thread. */
 bool hold_is_on(void);

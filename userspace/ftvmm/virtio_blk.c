@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <assert.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 #include <stdio.h>
@@ -13,7 +14,10 @@
 #define HEADER		sizeof(struct virtio_blk_outhdr)
 #define SEGMENTS	126
 #define REQUEST_MAX	(32u << 20)	/* bytes read or written by one */
+#define STATE_VERSION	1
 #define DISCARD_MAX	0x400000	/* sectors discarded by one: 2 GiB */
+
+static_assert(REQUEST_MAX <= VIRTIO_BLK_BUDGET, "a request alone has room");
 
 /**
  * struct task - a request as the driver has put it
@@ -156,38 +160,111 @@ static void issue(struct virtio_blk *blk, int number, const struct chain *chain,
 		    task->size, data, position);
 }
 
+/* Of the host's memory, that a request takes. */
+static uint32_t bytes_of(const struct task *task)
+{
+	return task->operation == DISK_READ || task->operation == DISK_WRITE ? task->size : 0;
+}
+
+static bool has_room(const struct virtio_blk *blk, uint32_t bytes)
+{
+	return blk->bytes + bytes <= VIRTIO_BLK_BUDGET;
+}
+
+/* The host has it from now on. */
+static void count_begun(struct virtio_blk *blk, int number)
+{
+	blk->state.request[number].busy = BLK_BEGUN;
+	blk->bytes += blk->state.request[number].bytes;
+}
+
+/* It was made now, and other hosts can see it only when the log up to here is committed. */
+static void wait_for_room(struct virtio_blk *blk, int number, const uint64_t *position)
+{
+	blk->state.request[number].busy = BLK_WAITS;
+	blk->state.request[number].turn = blk->state.turn++;
+	blk->waiting++;
+	blk->output[number] = (struct virtio_blk_output){
+		.held = position,
+		.position = position ? *position : 0,
+		.epoch = hold_epoch(),
+	};
+}
+
 /*
  * Whatever the host has to say of it comes as an event: only what follows from the
  * guest's own doing is answered at once, so that a replay does the same.
  */
 static int begin(struct virtio_blk *blk, const struct chain *chain, const struct task *task)
 {
+	const uint64_t *position;
+	uint32_t bytes = bytes_of(task);
 	int number = free_request(blk);
 
 	if (number < 0)
 		return -EBUSY;
-	blk->state.request[number].head = chain->head;
-	blk->state.request[number].busy = 1;
-	issue(blk, number, chain, task, position_of(blk, task));
+	blk->state.request[number] = (struct virtio_blk_request){
+		.head = chain->head,
+		.operation = task->operation,
+		.bytes = bytes,
+	};
+	position = position_of(blk, task);
+	if (bytes && (blk->waiting || !has_room(blk, bytes))) {
+		wait_for_room(blk, number, position);
+		return 0;
+	}
+	count_begun(blk, number);
+	issue(blk, number, chain, task, position);
 	return 0;
 }
 
 /*
- * There is nobody to wait for any more.  If the driver has changed the chain meanwhile it
- * gets what it deserves.
+ * The chain was looked at before.  If the driver has changed it meanwhile it gets what it
+ * deserves, but no more of the host's memory.  False if the queue is broken.
  */
-static bool issue_again(struct virtio_blk *blk, int number)
+static bool issue_again(struct virtio_blk *blk, int number, const uint64_t *position)
 {
+	const struct virtio_blk_request *r = &blk->state.request[number];
 	struct task task = { 0 };
 	struct chain chain;
 
-	if (!virtqueue_look(queue_of(blk), blk->state.request[number].head, &chain))
+	if (!virtqueue_look(queue_of(blk), r->head, &chain))
 		return false;
-	if (parse(blk, &chain, &task) == VIRTIO_BLK_S_OK)
-		issue(blk, number, &chain, &task, NULL);
+	if (parse(blk, &chain, &task) == VIRTIO_BLK_S_OK && task.operation == r->operation &&
+	    bytes_of(&task) == r->bytes)
+		issue(blk, number, &chain, &task, position);
 	else
 		disk_fail(&blk->disk, number, blk->state.generation, EIO);
 	return true;
+}
+
+/* The request whose turn it is; -1 if none waits. */
+static int first_waiting(const struct virtio_blk *blk)
+{
+	const struct virtio_blk_request *r = blk->state.request;
+	int i, first = -1;
+
+	for (i = 0; blk->waiting && i < DISK_REQUESTS; i++)
+		if (r[i].busy == BLK_WAITS &&
+		    (first < 0 || (int32_t)(r[i].turn - r[first].turn) < 0))
+			first = i;
+	return first;
+}
+
+/* In their turn, as far as there is room. */
+static void begin_waiting(struct virtio_blk *blk)
+{
+	int i;
+
+	while ((i = first_waiting(blk)) >= 0 && has_room(blk, blk->state.request[i].bytes)) {
+		const struct virtio_blk_output *o = &blk->output[i];
+		bool held = o->held && o->epoch == hold_epoch();
+
+		blk->waiting--;
+		count_begun(blk, i);
+		if (!issue_again(blk, i, held ? &o->position : NULL))
+			return;
+	}
 }
 
 unsigned int virtio_blk_go_live(struct virtio_blk *blk)
@@ -196,9 +273,11 @@ unsigned int virtio_blk_go_live(struct virtio_blk *blk)
 	int i;
 
 	disk_go_live(&blk->disk);
+	/* There is nobody to wait for any more. */
 	for (i = 0; i < DISK_REQUESTS; i++)
-		if (blk->state.request[i].busy)
-			again += issue_again(blk, i);
+		if (blk->state.request[i].busy == BLK_BEGUN)
+			again += issue_again(blk, i, NULL);
+	begin_waiting(blk);
 	return again;
 }
 
@@ -233,10 +312,12 @@ static void completed(void *device, const void *data, uint32_t size)
 		return;
 	memcpy(&done, data, sizeof(done));
 	if (done.generation != blk->state.generation || done.request >= DISK_REQUESTS ||
-	    !blk->state.request[done.request].busy)
+	    blk->state.request[done.request].busy != BLK_BEGUN)
 		return;
-	if (done.last)
-		blk->state.request[done.request].busy = 0;
+	if (done.last) {
+		blk->state.request[done.request].busy = BLK_FREE;
+		blk->bytes -= blk->state.request[done.request].bytes;
+	}
 	if (!virtqueue_look(queue_of(blk), blk->state.request[done.request].head, &chain))
 		return;
 	size -= sizeof(done);
@@ -245,11 +326,28 @@ static void completed(void *device, const void *data, uint32_t size)
 		return;
 	answer(blk, &chain, status_of(done.error), done.error ? 0 : done.offset + size);
 	virtio_interrupt(&blk->virtio, 0);
+	begin_waiting(blk);
+}
+
+/* What follows from the state. */
+static void count(struct virtio_blk *blk)
+{
+	int i;
+
+	blk->bytes = 0;
+	blk->waiting = 0;
+	for (i = 0; i < DISK_REQUESTS; i++) {
+		const struct virtio_blk_request *r = &blk->state.request[i];
+
+		blk->bytes += r->busy == BLK_BEGUN ? r->bytes : 0;
+		blk->waiting += r->busy == BLK_WAITS;
+		blk->output[i].held = false;
+	}
 }
 
 /*
  * What the host is still working on has nobody to go to. But it must be over: what was
- * to be written must not come after what the driver does next.
+ * to be written must not come after what the driver does next. What waits is never begun.
  */
 static void reset(void *owner)
 {
@@ -257,6 +355,7 @@ static void reset(void *owner)
 
 	disk_drain(&blk->disk);
 	blk->state = (struct virtio_blk_state){ .generation = ++blk->generations };
+	count(blk);
 }
 
 /* The machine was reset: the number restored was used since. */
@@ -272,7 +371,24 @@ static int loaded(void *device)
 	struct virtio_blk *blk = device;
 
 	blk->generations = blk->state.generation;
+	count(blk);
 	return 0;
+}
+
+static bool valid(const void *data)
+{
+	const struct virtio_blk_state *s = data;
+	uint64_t bytes = 0;
+	int i;
+
+	for (i = 0; i < DISK_REQUESTS; i++) {
+		const struct virtio_blk_request *r = &s->request[i];
+
+		if (r->busy >= BLK_STATES || r->bytes > REQUEST_MAX)
+			return false;
+		bytes += r->busy == BLK_BEGUN ? r->bytes : 0;
+	}
+	return bytes <= VIRTIO_BLK_BUDGET;
 }
 
 static void make_config(struct virtio_blk *blk)
@@ -314,10 +430,12 @@ int virtio_blk_open(struct virtio_blk *blk, struct pci *pci, unsigned int index)
 	snprintf(blk->label, sizeof(blk->label), "%s.requests", blk->name);
 	blk->saved = (struct state){
 		.name = blk->label,
+		.version = STATE_VERSION,
 		.data = &blk->state,
 		.size = sizeof(blk->state),
 		.restored = restored,
 		.loaded = loaded,
+		.valid = valid,
 		.device = blk,
 	};
 	inputs_handle(blk->disk.tag, completed, blk);
