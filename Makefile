@@ -102,7 +102,7 @@ unittest: ## run the unit tests of the test scripts (T="name...": only those)
 	@$(DEPS) lab-6.12 user vmm
 	$(TESTING)/run-unittests $(T)
 
-ftvmm_suite = $(filter virtqueue% control% message% output% pause% disk% folder% snapshot% hold% patience% snoop% announce% blk% net% switchover% signals% deferred% memory%,$(T))
+ftvmm_suite = $(filter virtqueue% control% message% output% pause% disk% folder% snapshot% hold% patience% snoop% announce% blk% net% switchover% signals% deferred% memory% machine%,$(T))
 ftd_suite = $(filter auth% pairing%,$(T))
 arbiter_suite = $(filter arbiter% contest% contenders%,$(T))
 

@@ -86,6 +86,10 @@ static int take_disks(struct options *options, const struct machine_config *conf
 	if (options->disks > config->disks)
 		return complain("%u disks are given, but the guest of %s has %u", options->disks,
 				name, config->disks);
+	for (i = 0; i < options->disks; i++)
+		if (options->disk[i].read_only && !config->disk[i].read_only)
+			return complain("--disk %s,ro: the guest writes to it: leave ro out",
+					options->disk[i].path);
 	for (i = 0; i < config->disks; i++) {
 		options->disk[i].size = config->disk[i].size;
 		options->disk[i].read_only = config->disk[i].read_only;
