@@ -9,27 +9,13 @@
 #include "hold.h"
 #include "message.h"
 #include "virtio_blk.h"
+#include "virtio_blk_task.h"
 
 #define CLASS		0x010000
-#define HEADER		sizeof(struct virtio_blk_outhdr)
 #define SEGMENTS	126
-#define REQUEST_MAX	(32u << 20)	/* bytes read or written by one */
 #define STATE_VERSION	1
-#define DISCARD_MAX	0x400000	/* sectors discarded by one: 2 GiB */
 
-static_assert(REQUEST_MAX <= VIRTIO_BLK_BUDGET, "a request alone has room");
-
-/**
- * struct task - a request as the driver has put it
- * @operation: what to do
- * @offset: in bytes
- * @size: in bytes
- */
-struct task {
-	enum disk_operation operation;
-	uint64_t offset;
-	uint64_t size;
-};
+static_assert(BLK_TRANSFER_MAX <= VIRTIO_BLK_BUDGET, "a request alone has room");
 
 static struct virtqueue *queue_of(struct virtio_blk *blk)
 {
@@ -52,71 +38,6 @@ static uint8_t status_of(uint32_t error)
 	return error == EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR;
 }
 
-static bool is_inside(const struct virtio_blk *blk, uint64_t sector, uint64_t size)
-{
-	uint64_t sectors = blk->disk.size / DISK_SECTOR;
-
-	return size % DISK_SECTOR == 0 && sector <= sectors &&
-	       size / DISK_SECTOR <= sectors - sector;
-}
-
-static uint8_t parse_range(const struct virtio_blk *blk, const struct chain *chain,
-			   struct task *task)
-{
-	struct virtio_blk_discard_write_zeroes range;
-
-	if (chain_read(chain, HEADER, &range, sizeof(range)) != sizeof(range) ||
-	    range.num_sectors > DISCARD_MAX ||
-	    !is_inside(blk, range.sector, (uint64_t)range.num_sectors * DISK_SECTOR))
-		return VIRTIO_BLK_S_IOERR;
-	task->offset = range.sector * DISK_SECTOR;
-	task->size = (uint64_t)range.num_sectors * DISK_SECTOR;
-	if (task->operation == DISK_ZERO &&
-	    (range.flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP))
-		task->operation = DISK_DISCARD;	/* a hole reads as zeros, too */
-	return VIRTIO_BLK_S_OK;
-}
-
-static uint8_t parse_transfer(const struct virtio_blk *blk, uint64_t sector, uint64_t size,
-			      struct task *task)
-{
-	if (!size || size > REQUEST_MAX || !is_inside(blk, sector, size))
-		return VIRTIO_BLK_S_IOERR;
-	task->offset = sector * DISK_SECTOR;
-	task->size = size;
-	return VIRTIO_BLK_S_OK;
-}
-
-/* What the driver wants; VIRTIO_BLK_S_OK if that can be begun. */
-static uint8_t parse(const struct virtio_blk *blk, const struct chain *chain, struct task *task)
-{
-	struct virtio_blk_outhdr header;
-
-	if (chain_read(chain, 0, &header, HEADER) != HEADER || !chain->write_size)
-		return VIRTIO_BLK_S_IOERR;
-	if (blk->disk.read_only && header.type != VIRTIO_BLK_T_IN)
-		return VIRTIO_BLK_S_IOERR;
-	switch (header.type) {
-	case VIRTIO_BLK_T_IN:
-		task->operation = DISK_READ;
-		return parse_transfer(blk, header.sector, chain->write_size - 1, task);
-	case VIRTIO_BLK_T_OUT:
-		task->operation = DISK_WRITE;
-		return parse_transfer(blk, header.sector, chain->read_size - HEADER, task);
-	case VIRTIO_BLK_T_FLUSH:
-		task->operation = DISK_FLUSH;
-		return VIRTIO_BLK_S_OK;
-	case VIRTIO_BLK_T_DISCARD:
-		task->operation = DISK_DISCARD;
-		return parse_range(blk, chain, task);
-	case VIRTIO_BLK_T_WRITE_ZEROES:
-		task->operation = DISK_ZERO;
-		return parse_range(blk, chain, task);
-	default:
-		return VIRTIO_BLK_S_UNSUPP;
-	}
-}
-
 /* There is one for each entry of the queue; the driver cannot use more. */
 static int free_request(const struct virtio_blk *blk)
 {
@@ -133,7 +54,7 @@ static int free_request(const struct virtio_blk *blk)
  * waits for it.  A secondary asks at the same place, whatever happens on either host: so
  * before memory is allocated, and though it does not write.
  */
-static const uint64_t *position_of(struct virtio_blk *blk, const struct task *task)
+static const uint64_t *position_of(struct virtio_blk *blk, const struct blk_task *task)
 {
 	if (!blk->disk.shared || task->operation == DISK_READ || !hold_is_on())
 		return NULL;
@@ -144,7 +65,7 @@ static const uint64_t *position_of(struct virtio_blk *blk, const struct task *ta
 }
 
 static void issue(struct virtio_blk *blk, int number, const struct chain *chain,
-		  const struct task *task, const uint64_t *position)
+		  const struct blk_task *task, const uint64_t *position)
 {
 	void *data = NULL;
 
@@ -154,16 +75,10 @@ static void issue(struct virtio_blk *blk, int number, const struct chain *chain,
 			disk_fail(&blk->disk, number, blk->state.generation, ENOMEM);
 			return;
 		}
-		chain_read(chain, HEADER, data, task->size);
+		chain_read(chain, BLK_HEADER, data, task->size);
 	}
 	disk_submit(&blk->disk, number, blk->state.generation, task->operation, task->offset,
 		    task->size, data, position);
-}
-
-/* Of the host's memory, that a request takes. */
-static uint32_t bytes_of(const struct task *task)
-{
-	return task->operation == DISK_READ || task->operation == DISK_WRITE ? task->size : 0;
 }
 
 static bool has_room(const struct virtio_blk *blk, uint32_t bytes)
@@ -195,10 +110,10 @@ static void wait_for_room(struct virtio_blk *blk, int number, const uint64_t *po
  * Whatever the host has to say of it comes as an event: only what follows from the
  * guest's own doing is answered at once, so that a replay does the same.
  */
-static int begin(struct virtio_blk *blk, const struct chain *chain, const struct task *task)
+static int begin(struct virtio_blk *blk, const struct chain *chain, const struct blk_task *task)
 {
 	const uint64_t *position;
-	uint32_t bytes = bytes_of(task);
+	uint32_t bytes = blk_task_bytes(task);
 	int number = free_request(blk);
 
 	if (number < 0)
@@ -225,13 +140,13 @@ static int begin(struct virtio_blk *blk, const struct chain *chain, const struct
 static bool issue_again(struct virtio_blk *blk, int number, const uint64_t *position)
 {
 	const struct virtio_blk_request *r = &blk->state.request[number];
-	struct task task = { 0 };
+	struct blk_task task = { 0 };
 	struct chain chain;
 
 	if (!virtqueue_look(queue_of(blk), r->head, &chain))
 		return false;
-	if (parse(blk, &chain, &task) == VIRTIO_BLK_S_OK && task.operation == r->operation &&
-	    bytes_of(&task) == r->bytes)
+	if (blk_task_parse(&task, &blk->disk, &chain) == VIRTIO_BLK_S_OK &&
+	    task.operation == r->operation && blk_task_bytes(&task) == r->bytes)
 		issue(blk, number, &chain, &task, position);
 	else
 		disk_fail(&blk->disk, number, blk->state.generation, EIO);
@@ -289,8 +204,8 @@ static void notified(void *owner, unsigned int queue)
 
 	blk->has_position = false;
 	while (virtqueue_pop(q, &chain)) {
-		struct task task = { 0 };
-		uint8_t status = parse(blk, &chain, &task);
+		struct blk_task task = { 0 };
+		uint8_t status = blk_task_parse(&task, &blk->disk, &chain);
 
 		if (status == VIRTIO_BLK_S_OK && begin(blk, &chain, &task))
 			status = VIRTIO_BLK_S_IOERR;
@@ -384,7 +299,7 @@ static bool valid(const void *data)
 	for (i = 0; i < DISK_REQUESTS; i++) {
 		const struct virtio_blk_request *r = &s->request[i];
 
-		if (r->busy >= BLK_STATES || r->bytes > REQUEST_MAX)
+		if (r->busy >= BLK_STATES || r->bytes > BLK_TRANSFER_MAX)
 			return false;
 		bytes += r->busy == BLK_BEGUN ? r->bytes : 0;
 	}
@@ -397,10 +312,10 @@ static void make_config(struct virtio_blk *blk)
 		.capacity = blk->disk.size / DISK_SECTOR,
 		.seg_max = SEGMENTS,
 		.blk_size = DISK_SECTOR,
-		.max_discard_sectors = DISCARD_MAX,
+		.max_discard_sectors = BLK_DISCARD_MAX,
 		.max_discard_seg = 1,
 		.discard_sector_alignment = 1,
-		.max_write_zeroes_sectors = DISCARD_MAX,
+		.max_write_zeroes_sectors = BLK_DISCARD_MAX,
 		.max_write_zeroes_seg = 1,
 		.write_zeroes_may_unmap = 1,
 	};
