@@ -558,8 +558,9 @@ static int logged_count;
 int kvmft_put_event(struct kvmft_session *s, uint32_t tag, const void *data, uint32_t size)
 {
 	EXPECT(s == &session && tag == TAG && size >= sizeof(struct disk_done));
-	EXPECT(logged_count < EVENTS_MAX);
-	memcpy(&logged[logged_count++], data, sizeof(struct disk_done));
+	EXPECT(data && logged_count < EVENTS_MAX);
+	if (data && logged_count < EVENTS_MAX)
+		memcpy(&logged[logged_count++], data, sizeof(struct disk_done));
 	return 0;
 }
 
