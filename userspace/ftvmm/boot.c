@@ -94,7 +94,8 @@ static int check_kernel(const struct boot *boot, const char *path)
 	const struct setup_header *h = header_of(boot);
 
 	if (boot->kernel.size < HEADER_AT + sizeof(*h) || memcmp(&h->header, "HdrS", 4))
-		return complain("%s is no bzImage: give --kernel a /boot/vmlinuz-* file", path);
+		return complain_with_remedy("give --kernel a /boot/vmlinuz-* file",
+					    "%s is no bzImage", path);
 	if (h->version < 0x20c || !(h->xloadflags & XLF_KERNEL_64) || !h->relocatable_kernel)
 		return complain("%s is not a relocatable 64-bit Linux, from 3.8 on", path);
 	return 0;
@@ -139,8 +140,9 @@ int boot_set_command_line(struct boot *boot, const char *append, const char *con
 	}
 	if (strlen(boot->command_line) >= header_of(boot)->cmdline_size ||
 	    strlen(boot->command_line) >= COMMAND_LINE_MAX)
-		return complain("the command line is longer than %u bytes: shorten --append",
-				header_of(boot)->cmdline_size);
+		return complain_with_remedy("shorten --append",
+					    "the command line is longer than %u bytes",
+					    header_of(boot)->cmdline_size);
 	return 0;
 }
 
@@ -178,7 +180,8 @@ static int place_kernel(const struct boot *boot, uint64_t end, uint64_t *at)
 		*at = (HIGH_START + align - 1) / align * align;
 	to = memory_at(&vm->memory, *at, size);
 	if (!to || *at + size > end)
-		return complain("kernel and initrd do not fit into the guest's RAM: see --memory");
+		return complain_with_remedy("raise --memory",
+					    "kernel and initrd do not fit into the guest's RAM");
 	memcpy(to, boot->kernel.data + setup, boot->kernel.size - setup);
 	return 0;
 }
@@ -191,7 +194,8 @@ static int place_initrd(const struct boot *boot, uint64_t *at)
 	if (top > (uint64_t)header_of(boot)->initrd_addr_max + 1)
 		top = (uint64_t)header_of(boot)->initrd_addr_max + 1;
 	if (top < HIGH_START || size > top - HIGH_START)
-		return complain("the initrd does not fit into the guest's memory: see --memory");
+		return complain_with_remedy("raise --memory",
+					    "the initrd does not fit into the guest's memory");
 	*at = (top - size) & ~(PAGE - 1);
 	if (size)
 		memcpy(memory_at(&boot->vcpu->vm->memory, *at, size), boot->initrd.data, size);

@@ -37,7 +37,7 @@ struct check {
 	struct findings warnings;
 };
 
-/* What to do about reasons that functions tell which know of no check. */
+/* What to do about reasons that functions tell without a remedy. */
 static const struct {
 	const char *name;
 	const char *remedy;
@@ -49,11 +49,10 @@ static const struct {
 	{ "HOOKS", "see dmesg, and Documentation/hooks.rst for kernels that have them" },
 	{ "SESSION", "see dmesg" },
 	{ "KERNEL", "name a kernel from /boot; --initrd has to fit into --memory, too" },
-	{ "MEMLOCK", "be root, raise ulimit -l, or lower --memory" },
 	{ "MEMORY", "lower --memory, or end other programs" },
 	{ "DISK", "name a raw image or block device that no other guest uses" },
 	{ "TAP", "ip tuntap add NAME mode tap user USER vnet_hdr, and no other guest on it" },
-	{ "ARBITER", "name storage with --arbiter that both hosts reach, formatted by ft-arbiter" },
+	{ "ARBITER", "name storage with --arbiter that both hosts reach" },
 };
 
 static const char *remedy_for(const char *name)
@@ -82,11 +81,11 @@ static void find_refusal(struct check *c, uint32_t reason)
 }
 
 /* An error that would be told if the guest was started. */
-static void take_message(void *data, const char *text)
+static void take_message(void *data, const char *text, const char *remedy)
 {
 	struct check *c = data;
 
-	find(c, c->name, text, NULL);
+	find(c, c->name, text, remedy);
 }
 
 static void check_options(struct check *c)
@@ -167,7 +166,7 @@ static void check_arbiter(struct check *c)
 
 	if (!o->arbiter) {
 		find(c, "ARBITER", "nothing keeps both hosts from running the guest",
-		     NULL);
+		     "name storage with --arbiter that both hosts reach, formatted by ft-arbiter");
 		return;
 	}
 	if (arbiter_open(&arbiter, o->arbiter, o->id) || arbiter_newest(&arbiter, &newest))
@@ -198,8 +197,12 @@ static int open_session(struct check *c, struct vcpu *vcpu, struct kvmft_session
 		find(c, "MODULE", "there is no " DEVICE, NULL);
 	else if (err == -EACCES)
 		find(c, "MODULE_ACCESS", "no access to " DEVICE, NULL);
+	else if (err == -EPROTO)
+		findings_add(&c->found, "MODULE_VERSION", remedy_for("MODULE_VERSION"),
+			     "kvm-ft.ko has another API version than ftvmm, which has %d",
+			     KVM_FT_API_VERSION);
 	else if (err)
-		find(c, err == -EPROTO ? "MODULE_VERSION" : "SESSION", session->problem, NULL);
+		find(c, "SESSION", session->problem, NULL);
 	return counter && !err ? 0 : -1;
 }
 
@@ -232,8 +235,10 @@ static void check_session(struct check *c, struct vcpu *vcpu)
 			check_counter(c, vcpu, &session);
 		else if (session.reason)
 			find_refusal(c, session.reason);
+		else if (err == -ENODEV)
+			find(c, "HOOKS", "a function of KVM cannot be hooked", NULL);
 		else
-			find(c, err == -ENODEV ? "HOOKS" : "SESSION", session.problem, NULL);
+			find(c, "SESSION", session.problem, NULL);
 		if (!err)
 			kvmft_stop(&session);
 	}

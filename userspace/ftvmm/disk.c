@@ -386,7 +386,8 @@ static int find_size(struct disk *disk, const char *path)
 		return complain("%s is neither a file nor a block device", path);
 	disk->size -= disk->size % DISK_SECTOR;
 	if (!disk->size)
-		return complain("disk image %s is empty: make one with truncate -s SIZE", path);
+		return complain_with_remedy("make one with truncate -s SIZE",
+					    "disk image %s is empty", path);
 	return 0;
 }
 
@@ -433,8 +434,8 @@ int disk_open(struct disk *disk, const struct disk_option *option, struct loop *
 	if (!err)
 		err = io_uring_register_eventfd(&disk->ring, disk->completed.fd);
 	if (err)
-		return complain("cannot use io_uring (%s): kernel.io_uring_disabled must be 0",
-				strerror(-err));
+		return complain_with_remedy("kernel.io_uring_disabled must be 0",
+					    "cannot use io_uring (%s)", strerror(-err));
 	return loop_watch(loop, &disk->completed);
 }
 

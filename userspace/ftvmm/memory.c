@@ -16,8 +16,9 @@ int memory_open(struct memory *m, uint64_t size)
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (base == MAP_FAILED)
-		return complain("cannot map %llu MiB for the guest's memory (%s): see --memory",
-				(unsigned long long)size >> 20, strerror(errno));
+		return complain_with_remedy("lower --memory",
+					    "cannot map %llu MiB for the guest's memory (%s)",
+					    (unsigned long long)size >> 20, strerror(errno));
 	*m = (struct memory){
 		.base = base,
 		.size = size,
@@ -33,8 +34,9 @@ static int check_size(const struct memory *m)
 
 	if (sysinfo(&host) || m->size <= (uint64_t)host.totalram * host.mem_unit)
 		return 0;
-	return complain("the guest's memory, %llu MiB, is more than this host has: see --memory",
-			(unsigned long long)m->size >> 20);
+	return complain_with_remedy("lower --memory",
+				    "the guest's memory, %llu MiB, is more than this host has",
+				    (unsigned long long)m->size >> 20);
 }
 
 int memory_lock(struct memory *m, bool in_place)
@@ -47,8 +49,8 @@ int memory_lock(struct memory *m, bool in_place)
 				strerror(errno));
 	if (!mlock2(m->base, m->size, in_place ? 0 : MLOCK_ONFAULT))
 		return 0;
-	return complain("cannot lock the guest's memory (%s): be root, or raise ulimit -l",
-			strerror(errno));
+	return complain_with_remedy("be root, raise ulimit -l, or lower --memory",
+				    "cannot lock the guest's memory (%s)", strerror(errno));
 }
 
 void memory_close(struct memory *m)

@@ -28,7 +28,8 @@ static int attach(int fd, const char *name, bool carrier)
 	if (errno == EBUSY)
 		return complain("tap device %s is in use by another program", name);
 	if (errno == EPERM)
-		return complain("no right to use tap device %s: be root, or its owner", name);
+		return complain_with_remedy("be root, or its owner",
+					    "no right to use tap device %s", name);
 	return complain("cannot use %s as a tap device: %s", name, strerror(errno));
 }
 
@@ -37,8 +38,8 @@ int tap_open(const char *name, bool carrier)
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
-		return complain("cannot open /dev/net/tun (%s): load the module tun",
-				strerror(errno));
+		return complain_with_remedy("load the module tun", "cannot open /dev/net/tun (%s)",
+					    strerror(errno));
 	if (attach(fd, name, carrier)) {
 		close(fd);
 		return -1;

@@ -42,9 +42,10 @@ static int open_kvm(struct vm *vm)
 	if (vm->kvm >= 0)
 		return 0;
 	if (errno == EACCES)
-		return complain("no access to /dev/kvm: be root, or in the group that owns it");
-	return complain("cannot open /dev/kvm (%s): load the module kvm_amd or kvm_intel",
-			strerror(errno));
+		return complain_with_remedy("be root, or in the group that owns it",
+					    "no access to /dev/kvm");
+	return complain_with_remedy("load the module kvm_amd or kvm_intel; see dmesg",
+				    "cannot open /dev/kvm (%s)", strerror(errno));
 }
 
 static int add_slot(struct vm *vm, uint32_t slot, uint64_t gpa, uint64_t size, uint8_t *at)

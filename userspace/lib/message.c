@@ -2,14 +2,17 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "message.h"
 
+#define TEXT_SIZE	1024	/* of a message; the rest is cut off */
+
 static const char *program = "ftvmm";
 static FILE *out;
-static void (*diverted)(void *data, const char *text);
+static void (*diverted)(void *data, const char *text, const char *remedy);
 static void *diverted_data;
 static __thread char *caught;
 static __thread size_t caught_room;
@@ -28,17 +31,15 @@ int message_open(const char *name, const char *path)
 }
 
 /* One write per line: threads do not mix theirs. */
-static void say(const char *prefix, const char *format, va_list arguments)
+static void say(const char *prefix, const char *text)
 {
 	FILE *to = out ? out : stderr;
-	char text[1024];
 
-	vsnprintf(text, sizeof(text), format, arguments);
 	/* A terminal may be in raw mode. */
 	fprintf(to, "%s: %s%s%s", program, prefix, text, isatty(fileno(to)) ? "\r\n" : "\n");
 }
 
-void message_divert(void (*take)(void *data, const char *text), void *data)
+void message_divert(void (*take)(void *data, const char *text, const char *remedy), void *data)
 {
 	diverted = take;
 	diverted_data = data;
@@ -53,39 +54,55 @@ void message_catch(char *text, size_t room)
 }
 
 /* Only the first: what follows is what it has led to. */
-static void keep(const char *format, va_list arguments)
+static void keep(const char *text)
 {
-	va_list again;
-
-	if (!caught || *caught)
-		return;
-	va_copy(again, arguments);
-	vsnprintf(caught, caught_room, format, again);
-	va_end(again);
+	if (caught && !*caught)
+		snprintf(caught, caught_room, "%s", text);
 }
 
 void info(const char *format, ...)
 {
 	va_list arguments;
+	char text[TEXT_SIZE];
 
 	va_start(arguments, format);
-	say("", format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	say("", text);
+}
+
+static void tell(const char *remedy, const char *format, va_list arguments)
+{
+	char text[TEXT_SIZE];
+	size_t length;
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	if (diverted) {
+		diverted(diverted_data, text, remedy);
+		return;
+	}
+	length = strlen(text);
+	if (remedy)
+		snprintf(text + length, sizeof(text) - length, ": %s", remedy);
+	keep(text);
+	say("error: ", text);
 }
 
 void tell_error(const char *format, ...)
 {
 	va_list arguments;
-	char text[1024];
 
 	va_start(arguments, format);
-	if (diverted) {
-		vsnprintf(text, sizeof(text), format, arguments);
-		diverted(diverted_data, text);
-	} else {
-		keep(format, arguments);
-		say("error: ", format, arguments);
-	}
+	tell(NULL, format, arguments);
+	va_end(arguments);
+}
+
+void tell_error_and_remedy(const char *remedy, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	tell(remedy, format, arguments);
 	va_end(arguments);
 }
 

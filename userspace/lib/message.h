@@ -23,12 +23,13 @@ int message_open(const char *name, const char *path);
 
 /**
  * message_divert() - hand errors to a function instead
- * @take: gets each, without a newline; NULL: they are told again
+ * @take: gets each, without a newline, and the remedy if that was given apart, else NULL;
+ *        with @take NULL, they are told again
  * @data: for @take
  *
  * While there is one thread only.
  */
-void message_divert(void (*take)(void *data, const char *text), void *data);
+void message_divert(void (*take)(void *data, const char *text, const char *remedy), void *data);
 
 /**
  * message_catch() - keep the first error of this thread
@@ -46,11 +47,17 @@ void info(const char *format, ...);
 __attribute__((format(printf, 1, 2)))
 void tell_error(const char *format, ...);
 
+/* @remedy follows the text, but for message_divert(), which gets it apart. */
+__attribute__((format(printf, 2, 3)))
+void tell_error_and_remedy(const char *remedy, const char *format, ...);
+
 /*
  * Something went wrong: what, why, and if there is one the remedy.  Any thread.
  * It is -1, so that a function can complain and fail at once.
  */
 #define complain(...)	({ tell_error(__VA_ARGS__); -1; })
+#define complain_with_remedy(remedy, ...)					\
+	({ tell_error_and_remedy(remedy, __VA_ARGS__); -1; })
 
 /**
  * struct message_limit - how often something is told

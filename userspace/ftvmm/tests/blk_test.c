@@ -173,9 +173,10 @@ static void bears_a_forged_state(void)
 
 static char complaint[256];
 
-static void keep_complaint(void *data, const char *text)
+static void keep_complaint(void *data, const char *text, const char *remedy)
 {
 	(void)data;
+	(void)remedy;
 	snprintf(complaint, sizeof(complaint), "%s", text);
 }
 

@@ -18,9 +18,10 @@ static char above[32], path[64];
 static char complaint[256];
 static struct folder folder;
 
-static void keep_complaint(void *data, const char *text)
+static void keep_complaint(void *data, const char *text, const char *remedy)
 {
 	(void)data;
+	(void)remedy;
 	snprintf(complaint, sizeof(complaint), "%s", text);
 }
 

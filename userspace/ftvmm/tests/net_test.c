@@ -152,9 +152,10 @@ static void sends_when_acknowledged(void)
 
 static int complaints;
 
-static void count_complaint(void *data, const char *text)
+static void count_complaint(void *data, const char *text, const char *remedy)
 {
 	(void)data;
+	(void)remedy;
 	EXPECT(strstr(text, "net0: the tap device is gone"));
 	complaints++;
 }

@@ -142,6 +142,32 @@ static void the_first_error_of_a_thread_is_caught(void)
 	EXPECT(lines(last, sizeof(last)) == 5);
 }
 
+static char diverted[128];
+
+static void take(void *data, const char *text, const char *remedy)
+{
+	snprintf(data, sizeof(diverted), "%s|%s", text, remedy ? remedy : "none");
+}
+
+static void a_remedy_is_told_or_given_apart(void)
+{
+	char last[128] = "", caught[32];
+
+	message_catch(caught, sizeof(caught));
+	EXPECT(complain_with_remedy("mend it", "broken, %d", 1) == -1);
+	message_catch(NULL, 0);
+	EXPECT(lines(last, sizeof(last)) == 1);
+	EXPECT(!strcmp(last, "test: error: broken, 1: mend it\n"));
+	EXPECT(!strcmp(caught, "broken, 1: mend it"));
+	message_divert(take, diverted);
+	EXPECT(complain_with_remedy("mend it", "broken, %d", 2) == -1);
+	EXPECT(!strcmp(diverted, "broken, 2|mend it"));
+	complain("broken, %d", 3);
+	EXPECT(!strcmp(diverted, "broken, 3|none"));
+	message_divert(NULL, NULL);
+	EXPECT(lines(last, sizeof(last)) == 1);
+}
+
 static const struct test tests[] = {
 	TEST(a_burst_is_told),
 	TEST(then_one_now_and_then),
@@ -150,6 +176,7 @@ static const struct test tests[] = {
 	TEST(what_was_left_out_is_counted),
 	TEST(each_place_has_its_own),
 	TEST(the_first_error_of_a_thread_is_caught),
+	TEST(a_remedy_is_told_or_given_apart),
 };
 
 int main(int argc, char **argv)
