@@ -203,7 +203,7 @@ static enum control_result press_button(void *owner, struct control_call *call)
 {
 	struct commands *c = owner;
 
-	if (c->options->replay || c->protect.lockstep->state == LOCKSTEP_SECONDARY)
+	if (lockstep_replays(c->protect.lockstep, c->options))
 		return control_refuse(call->reply, NULL, "a replay takes no input");
 	info("the power button is pressed");
 	power_press_button();

@@ -173,7 +173,8 @@ void disk_fail(struct disk *disk, uint32_t request, uint32_t generation, int err
 	struct event *event;
 
 	if (disk->replayed) {
-		if (disk->fd >= 0)
+		/* For another reason it has failed when it was recorded, too. */
+		if (disk->fd >= 0 && error == ENOMEM)
 			complain_limited("disk %u: not written to the image: %s",
 					 disk->tag & 0xff, strerror(error));
 		return;

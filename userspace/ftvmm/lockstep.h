@@ -121,6 +121,12 @@ struct lockstep {
 	unsigned int resent;
 };
 
+/* Does the guest take nothing from outside but what the log has?  The main loop's thread. */
+static inline bool lockstep_replays(const struct lockstep *l, const struct options *options)
+{
+	return options->replay || l->state == LOCKSTEP_SECONDARY;
+}
+
 /*
  * Functions that return int: 0, or -1 with the reason told.
  */

@@ -101,7 +101,7 @@ static bool press_button(void *owner)
 {
 	struct machine *m = owner;
 
-	if (options_replays(&m->options))
+	if (lockstep_replays(&m->lockstep, &m->options))
 		return false;
 	info("the power button is pressed");
 	power_press_button();

@@ -233,15 +233,18 @@ static void completed(void *device, const void *data, uint32_t size)
 		blk->state.request[done.request].busy = BLK_FREE;
 		blk->bytes -= blk->state.request[done.request].bytes;
 	}
-	if (!virtqueue_look(queue_of(blk), blk->state.request[done.request].head, &chain))
+	if (!virtqueue_look(queue_of(blk), blk->state.request[done.request].head, &chain)) {
+		virtio_interrupt(&blk->virtio, 0);
 		return;
+	}
 	size -= sizeof(done);
 	chain_write(&chain, done.offset, (const uint8_t *)data + sizeof(done), size);
 	if (!done.last)
 		return;
 	answer(blk, &chain, status_of(done.error), done.error ? 0 : done.offset + size);
-	virtio_interrupt(&blk->virtio, 0);
 	begin_waiting(blk);
+	/* The last: it also tells the driver if it has broken the queue. */
+	virtio_interrupt(&blk->virtio, 0);
 }
 
 /* What follows from the state. */

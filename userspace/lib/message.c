@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,13 +31,15 @@ int message_open(const char *name, const char *path)
 	return 0;
 }
 
-/* One write per line: threads do not mix theirs. */
+/* One write per line: threads do not mix theirs.  The caller may have yet to tell errno. */
 static void say(const char *prefix, const char *text)
 {
 	FILE *to = out ? out : stderr;
+	int error = errno;
 
 	/* A terminal may be in raw mode. */
 	fprintf(to, "%s: %s%s%s", program, prefix, text, isatty(fileno(to)) ? "\r\n" : "\n");
+	errno = error;
 }
 
 void message_divert(void (*take)(void *data, const char *text, const char *remedy), void *data)

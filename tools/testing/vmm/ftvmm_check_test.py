@@ -72,9 +72,10 @@ class FtvmmCheckTest(unittest.TestCase):
                 self.assertNotRegex(one["text"], HINT)
 
     def test_ftvmm_check_memory(self):
-        """It must be possible to lock it."""
+        """It must be possible to lock it: more than there is cannot be; less can, by root."""
         self.assertIn("MEMLOCK", self.names("--memory", f"{HOST_MIB + 1024}M"))
-        self.assertNotIn("MEMLOCK", self.names("--memory", "32M"))
+        if os.geteuid() == 0:
+            self.assertNotIn("MEMLOCK", self.names("--memory", "32M"))
 
 
 if __name__ == "__main__":

@@ -85,8 +85,8 @@ bool virtio_is_running(const struct virtio *virtio)
 
 void virtio_interrupt(struct virtio *virtio, unsigned int queue)
 {
-	(void)virtio;
-	(void)queue;
+	if (virtio->queue[queue].s.broken)
+		virtio->state.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 }
 
 void state_add(struct state *state)

@@ -94,7 +94,10 @@ static void what_was_left_out_is_counted(void)
 
 	due(MESSAGE_BURST + 7, START);
 	EXPECT(lines(last, sizeof(last)) == 0);
+	errno = ENOSPC;
 	EXPECT(due(1, START + MESSAGE_SECONDS) == 1);
+	/* The message is about to be told, with it. */
+	EXPECT(errno == ENOSPC);
 	EXPECT(lines(last, sizeof(last)) == 1);
 	EXPECT(!strcmp(last, "test: 7 messages like the next were left out\n"));
 	due(1, START + 2 * MESSAGE_SECONDS);
