@@ -458,6 +458,24 @@ static void refuses_an_impossible_state(void)
 	EXPECT(!secondary.saved.valid(&s));
 }
 
+/* A request that waits has become none: the driver is told when its turn comes. */
+static void a_waiting_one_breaks_the_queue(void)
+{
+	unsigned int i;
+
+	use_big_image();
+	EXPECT(!virtio_blk_go_live(&secondary));
+	for (i = 0; i < BIG_ROOM; i++)
+		big(&secondary, 0, VIRTIO_BLK_T_IN);
+	big(&secondary, 1, VIRTIO_BLK_T_IN);
+	EXPECT(are(&secondary, BIG_ROOM, 1));
+	desc(0, 1)->addr = ~0ull << 4;
+	finish_requests(&secondary.disk);
+	EXPECT(secondary.virtio.queue[0].s.broken);
+	EXPECT(secondary.virtio.state.status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT(!secondary.disk.under_way);
+}
+
 static const struct test tests[] = {
 	TEST(takes_so_much_memory),
 	TEST(begins_in_turn),
@@ -469,6 +487,7 @@ static const struct test tests[] = {
 	TEST(an_output_of_another_log_is_not),
 	TEST(a_replay_decides_the_same),
 	TEST(refuses_an_impossible_state),
+	TEST(a_waiting_one_breaks_the_queue),
 };
 
 int main(int argc, char **argv)
