@@ -358,14 +358,19 @@ static void keep_byte(void *device, const void *data, uint32_t size)
 		read_byte = done->data[0];
 }
 
-/* Reads at once, whatever is held. */
+/*
+ * Reads at once, whatever is held.  A request is under way until its event has been posted, so
+ * the event may be here before the loop's thread has counted the request as ended.
+ */
 static char first_byte(void)
 {
+	unsigned int others = __atomic_load_n(&disk.under_way, __ATOMIC_SEQ_CST);
 	int before = completed;
 
 	read_byte = -1;
 	disk_submit(&disk, 255, 0, DISK_READ, 0, DISK_SECTOR, NULL, NULL);
-	while (completed == before)
+	while (completed == before ||
+	       __atomic_load_n(&disk.under_way, __ATOMIC_SEQ_CST) != others)
 		inputs_apply();
 	return read_byte;
 }
