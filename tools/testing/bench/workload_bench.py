@@ -16,14 +16,15 @@ TESTING = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTING / "vmm"), str(TESTING)]
 
 import recorded  # noqa: E402  (the path has to come first)
-from host import Failure, Host, expect  # noqa: E402
+from host import FOLDER, Failure, Host, expect  # noqa: E402
+from peer import OnHost  # noqa: E402
 from workloads import WORKLOADS  # noqa: E402
 from ftlab_lib import Lab, LabError  # noqa: E402
 
 EXIT_COST = 2000        # instructions, of a VM exit on hardware
 RUNS = 3                # of which the median counts: what else a host does varies
 SKID = 100              # of the counter's overflow, as on CPUs of Intel's: counters.rst
-STAMPS = f"{recorded.FOLDER}/stamps"
+STAMPS = f"{FOLDER}/stamps"
 COUNTER = "--counter lab"
 # As Documentation/vmm.rst recommends it, under "A guest that costs little"; and a guest
 # that has the same addresses each time, which is worth a percent from run to run.
@@ -99,19 +100,16 @@ class WorkloadBench:
     def __init__(self, host, work, size, exit_cost):
         self.host, self.work, self.size, self.exit_cost = host, work, size, exit_cost
         self.guest = recorded.guest_for("6.12", work)
+        self.peer = OnHost(host)
 
     def _spans(self):
         return Span(self.host.shell(f"cat {STAMPS}")[1], self.exit_cost)
 
     def _run(self, options):
         """Runs it to its end, recorded or not; what the host counted."""
-        recorded.prepare(self.host, self.work, self.size)
-        try:
-            status, output = self.host.shell(recorded.command(
-                self.host, self.guest, self.work, self.size, options,
-                wrapper=f"sh /root/stamps {STAMPS} ", append=APPEND))
-        finally:
-            carried = recorded.clean(self.host, self.work, self.size)
+        status, output, carried = recorded.run(
+            self.host, self.guest, self.work, self.size, self.peer, options,
+            wrapper=f"sh /root/stamps {STAMPS} ", append=APPEND)
         if status:
             raise Failure(f"status {status}: {recorded.messages(self.host)}")
         recorded.check_output(self.work, output, carried)
@@ -128,9 +126,10 @@ class WorkloadBench:
     def run(self):
         """The rows of the table."""
         self.host.bring(self.guest)
+        self.peer.bring(self.work)
         runs = RUNS if GOALS.get(self.work.name) else 1
         plain = [self._run("") for _ in range(runs)]
-        record = [self._run(f"{COUNTER} --record {recorded.FOLDER}/recording")
+        record = [self._run(f"{COUNTER} --record {FOLDER}/recording")
                   for _ in range(runs)]
         slower = round(self._replay().cost / record[-1].cost, 3)
         return self._figures(_median(plain), _median(record), slower)
@@ -190,8 +189,6 @@ def measure(kernel, names, logs):
                 print(f"bench: {work.name}", file=sys.stderr, flush=True)
                 host.log = logs / f"{work.name}.log"
                 try:
-                    if work.name == "redis":
-                        recorded.bring_client(host, logs)
                     rows += WorkloadBench(host, work, work.measured,
                                           EXIT_COST - lab_pmu).run()
                 except Failure as error:

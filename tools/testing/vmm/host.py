@@ -13,6 +13,7 @@ sys.path.insert(0, str(HERE.parent / "lab"))
 from ftlab_lib import LabError  # noqa: E402  (the path has to come first)
 
 PROGRAM = TOP / "build/ftvmm/ftvmm"
+FOLDER = "/tmp/work"    # on the host: disks and recordings of workloads
 SECONDS = 900   # real ones, for a guest to do what it is told on a machine that is busy
 MODULES = ("kvm-ft-lab-pmu", "kvm-ft")
 COMPACTS = "/proc/sys/vm/compact_unevictable_allowed"   # see ftvmm check, MIGRATION
@@ -85,9 +86,13 @@ class Host:
         """Runs a shell command; returns its status and what it printed."""
         done = self.lab.exec("a", ["sh", "-c", f"{{ {command}\n}} 2>&1"], timeout=self.seconds)
         text = done.stdout.decode(errors="replace").replace("\r", "")
-        with open(self.log, "a", encoding="utf-8") as log:
-            log.write(f"# {command}\n{text}# status {done.status}\n")
+        self.note(command, text, done.status)
         return done.status, text
+
+    def note(self, command, text, status):
+        """Writes to the log what was done, and what came of it."""
+        with open(self.log, "a", encoding="utf-8") as log:
+            log.write(f"# {command}\n{text}# status {status}\n")
 
     def prepare(self, command):
         """Runs a shell command that has to succeed."""

@@ -5,11 +5,9 @@ import re
 import shlex
 
 from guest import Guest
-from host import COMPLAINTS, Failure, expect, replay_failure
-from packages import stage
+from host import COMPLAINTS, FOLDER, Failure, expect, replay_failure
+from peer import InClient
 
-FOLDER = "/tmp/work"            # on the host
-CLIENT = "/root/redis"          # redis-benchmark and its libraries
 DISK = f"{FOLDER}/disk"
 OPTIONS = "--counter lab --verify"
 # Where a divergence is expected: with registers, the first to be found on QEMU may be flags
@@ -23,66 +21,47 @@ DISTURBER = """awk -v seed={seed} 'BEGIN {{ srand(seed); for (;;) {{
 	</dev/null >/dev/null 2>&1 & echo $! >/tmp/disturber"""
 SKID = 100
 
-TAP_UP = ("/sbin/ip tuntap add tap0 mode tap vnet_hdr && "
-          "/sbin/ip addr add 192.168.77.1/24 dev tap0 && /sbin/ip link set tap0 up")
-
 
 def guest_for(kernel, work):
     """The guest that has all that a workload needs."""
     return Guest(kernel, work.programs, work.modules, work.files)
 
 
-def bring_client(host, folder):
-    """redis-benchmark is on the host."""
-    if host.shell(f"test -d {CLIENT}")[0]:
-        stage(["redis-benchmark"], folder / "redis")
-        host.lab.put("a", [str(folder / "redis")], CLIENT)
-
-
-def prepare(host, work, size):
+def prepare(host, work, size, peer):
     """Disk, network and what answers there."""
     host.prepare(f"rm -rf {FOLDER}; mkdir -p {FOLDER}")
     if work.disk:
         host.prepare(f"disk={DISK}; truncate -s {work.disk}M $disk && {work.format} && "
                      f"cp $disk $disk.start")
     if work.net:
-        host.prepare(TAP_UP)
-    if work.serves:
-        length = size * work.serves << 20
-        host.prepare(f"head -c {length} /dev/urandom >{FOLDER}/sent && "
-                     f"[ $(wc -c <{FOLDER}/sent) = {length} ]")
-        host.prepare(f"nc -l -p 5001 -e cat {FOLDER}/sent </dev/null >/dev/null 2>&1 & "
-                     f"echo $! >{FOLDER}/pid")
-    if work.takes:
-        blocks = size * work.takes << 4
-        host.prepare(f"nc -l -p 5002 -e sh -c 'dd of={FOLDER}/taken bs=64k count={blocks} "
-                     "iflag=fullblock 2>/dev/null && echo received' </dev/null >/dev/null 2>&1 & "
-                     f"echo $! >{FOLDER}/pid")
+        peer.connect()
+        peer.listen(work, size)
 
 
-def _taken(host, length):
-    """The checksum of what was sent to the host, which has all of it."""
-    got, checksum = host.shell(f"kill $(cat {FOLDER}/pid) 2>/dev/null; wc -c <{FOLDER}/taken; "
-                               f"sha256sum <{FOLDER}/taken; rm {FOLDER}/taken")[1].split()[:2]
-    if int(got) != length:
-        raise Failure(f"the host was sent {got} bytes, not {length}")
-    return checksum
-
-
-def clean(host, work, size):
+def clean(host, work, size, peer):
     """What prepare() began ends; returns the checksum of what the network was to carry."""
-    if work.net:
-        host.shell("/sbin/ip link del tap0")
-    if work.serves:
-        return host.shell(f"sha256sum <{FOLDER}/sent; kill $(cat {FOLDER}/pid)")[1].split()[0]
-    return _taken(host, size * work.takes << 20) if work.takes else None
+    if not work.net:
+        return None
+    host.shell("/sbin/ip link del tap0")
+    return peer.stop(work, size)
 
 
-def command(host, guest, work, size, options, wrapper="", append=""):
-    """The shell command that runs a workload to its end.
+def run(host, guest, work, size, peer, options, wrapper="", append=""):
+    """Runs a workload to its end; returns the exit status, the output, and clean()'s checksum.
 
     wrapper: what runs ftvmm. append: to the guest's command line.
     """
+    prepare(host, work, size, peer)
+    try:
+        with peer.attend(work, size):
+            status, output = host.shell(
+                _command(host, guest, work, size, peer, options, wrapper, append))
+    finally:
+        carried = clean(host, work, size, peer)
+    return status, output, carried
+
+
+def _command(host, guest, work, size, peer, options, wrapper, append):
     kernel, initrd = host.files[guest.label]
     words = [f"-k {kernel} -i {initrd} -m {work.memory}",
              f"-a 'quiet vmm.do={work.name} vmm.size={size} {work.append} {append}'"]
@@ -90,9 +69,12 @@ def command(host, guest, work, size, options, wrapper="", append=""):
         words.append(f"--disk {DISK}")
     if work.net:
         words.append("--net tap=tap0")
-    steps = "".join(f"--on {shlex.quote(text)} {shlex.quote(f'size={size}; {what}')} "
-                    for text, what in work.on)
-    return (f"sh /root/drive {steps}-- "
+    step = ""
+    if work.asks:
+        # Asked, the guest waits for a line of input before it goes on.
+        step = f"--on {shlex.quote(work.ready)} " \
+               f"{shlex.quote(f'{peer.question(work, size)}; echo >&3')} "
+    return (f"sh /root/drive {step}-- "
             f"{wrapper}/root/ftvmm {' '.join(words)} --log {FOLDER}/messages {options}")
 
 
@@ -112,14 +94,10 @@ def messages(host):
     return host.shell(f"cat {FOLDER}/messages; rm -f {FOLDER}/messages")[1].strip()
 
 
-def record(host, guest, work, size, options=OPTIONS):
+def record(host, guest, work, size, peer, options=OPTIONS):
     """Runs and records a workload, which must do well."""
-    prepare(host, work, size)
-    try:
-        status, output = host.shell(
-            command(host, guest, work, size, f"--record {FOLDER}/recording {options}"))
-    finally:
-        carried = clean(host, work, size)
+    status, output, carried = run(host, guest, work, size, peer,
+                                  f"--record {FOLDER}/recording {options}")
     said = messages(host)
     if status:
         raise Failure(f"recording ended with status {status}: {said}")
@@ -143,7 +121,7 @@ def replay(host, work, options=OPTIONS, wrapper=""):
 
 def compare(host, work, recorded, replayed):
     """Console and disk are the same.  What drive's commands print comes before the console."""
-    same = recorded.endswith(replayed) if work.on else recorded == replayed
+    same = recorded.endswith(replayed) if work.asks else recorded == replayed
     if not same or "all done" not in replayed:
         raise Failure("the replay's console is not that of the recording, see the log")
     if work.disk:
@@ -178,12 +156,12 @@ def record_and_replay(host, work, size, kernel="6.12", diverges=False, seed=None
 
 
 def _record_and_replay(host, work, size, kernel, diverges):
-    if work.name == "redis":
-        bring_client(host, host.logs)
     guest = guest_for(kernel, work)
     host.bring(guest)
+    peer = InClient(host)
+    peer.bring(work)
     options = PATH_ONLY if diverges else OPTIONS
-    recorded = record(host, guest, work, size, options)
+    recorded = record(host, guest, work, size, peer, options)
     status, said, replayed = replay(host, work, options)
     if diverges:
         if status != DIVERGED:

@@ -16,8 +16,9 @@ class Workload:
     it is not measured; what it counts is the guest script's affair.
     memory: of the guest, in MiB.  append: to its command line.  disk: MiB of /dev/vda.
     format: a shell command of the host that makes a file system on $disk.  net: there is
-    a tap device.  serves: MiB that it gets at port 5001 of the host, as a multiple
-    of the size; takes: of what it sends to port 5002, likewise.  on: for drive, with $size.
+    a tap device.  serves: MiB that it gets at port 5001 of its peer, as a multiple
+    of the size; takes: of what it sends to port 5002, likewise.
+    asks: a shell command of its peer, with $size, when the guest has said ready.
     expect: patterns in the output.
     says: patterns in what ftvmm says while it records.
     diverges: what is expected of it on a host with nested paging.
@@ -37,15 +38,11 @@ class Workload:
     net: bool = False
     serves: int = 0
     takes: int = 0
-    on: tuple = ()
+    ready: str = ""
+    asks: str = ""
     expect: tuple = ()
     says: tuple = ()
     diverges: bool = False
-
-
-def _told(text, command):
-    """For drive: do that, then type a line."""
-    return ((text, f"{command}; echo >&3"),)
 
 
 WORKLOADS = (
@@ -56,8 +53,8 @@ WORKLOADS = (
     Workload("sqlite", 50, 5000, 100, programs=("sqlite3",), modules=("crc32c_generic", "ext4"),
              disk=16, format="mke2fs -F $disk >/dev/null", expect=("^sum of amount",)),
     Workload("redis", 200, 20000, 500, programs=("redis-server", "redis-cli"), net=True, memory=160,
-             on=_told("redis is up", "chroot /root/redis /usr/bin/redis-benchmark "
-                      "-h 192.168.77.2 -q -d 100 -r 1000 -c 10 -t set,get -n $size 2>&1"),
+             ready="redis is up", asks="chroot redis-benchmark /usr/bin/redis-benchmark "
+             "-h 192.168.77.2 -q -d 100 -r 1000 -c 10 -t set,get -n $size",
              expect=("^cmdstat_set:", "^cmdstat_get:")),
     Workload("receive", 4, 256, 8, net=True, serves=1, expect=("^received [0-9a-f]{64}",)),
     Workload("send", 4, 256, 8, net=True, takes=1, expect=("^sent [0-9a-f]{64}",)),
@@ -72,7 +69,7 @@ WORKLOADS = (
                      r"^pages referenced: [1-9]")),
     Workload("clocks", 1, 20, 1, programs=("stress-ng",), memory=192),
     Workload("flood", 50, 10000, 200, net=True,
-             on=_told("ping me", "ping -A -q -s 1000 -c $size 192.168.77.2"),
+             ready="ping me", asks="ping -A -q -s 1000 -c $size 192.168.77.2",
              expect=("^echoes sent:", r"\b0% packet loss")),
     Workload("idle", 5, 60, 60),
 )
