@@ -105,22 +105,20 @@ unittest: ## run the unit tests of the test scripts (T="name...": only those)
 ftvmm_suite = $(filter virtqueue% control% message% output% pause% disk% folder% snapshot% hold% patience% snoop% announce% blk% net% switchover% signals% deferred% memory% machine%,$(T))
 ftd_suite = $(filter auth% pairing%,$(T))
 arbiter_suite = $(filter arbiter% contest% contenders%,$(T))
+other_suite = $(filter-out $(ftvmm_suite) $(ftd_suite) $(arbiter_suite),$(T))
+all_suites = $(if $(T),,all)
+usertests = $(if $(other_suite)$(all_suites),$(TESTING)/replay) \
+	    $(if $(ftvmm_suite)$(all_suites),userspace/ftvmm) \
+	    $(if $(arbiter_suite)$(all_suites),userspace/arbiter) \
+	    $(if $(ftd_suite)$(all_suites),userspace/ftd)
 
+# A suite that fails keeps no other from being run.
 .PHONY: usertest
 usertest: ## run the suites of the engine, ftvmm, ftd and the arbiter in user space, with sanitizers (T="suite.case": only those)
 	@$(DEPS) user vmm
-ifeq ($(ftvmm_suite)$(ftd_suite)$(arbiter_suite),)
-	@$(MAKE) --no-print-directory -C $(TESTING)/replay run $(if $(T),T='$(T)')
-endif
-ifneq ($(or $(ftvmm_suite),$(if $(T),,all)),)
-	@$(MAKE) --no-print-directory -C userspace/ftvmm test T='$(T)'
-endif
-ifneq ($(or $(arbiter_suite),$(if $(T),,all)),)
-	@$(MAKE) --no-print-directory -C userspace/arbiter test T='$(T)'
-endif
-ifneq ($(or $(ftd_suite),$(if $(T),,all)),)
-	@$(MAKE) --no-print-directory -C userspace/ftd test T='$(T)'
-endif
+	@status=0; for folder in $(usertests); do \
+		$(MAKE) --no-print-directory -C $$folder test T='$(T)' || status=1; \
+	done; exit $$status
 
 SECONDS ?= 60
 
