@@ -62,12 +62,16 @@ def network(host, guest):
                  "mkdir /tmp/www && head -c 4194304 /dev/urandom >/tmp/www/sent")
     # A FIFO that is open for writing has no end, at which nc would close too early.
     host.prepare("httpd -f -p 5001 -h /tmp/www </dev/null >/dev/null 2>&1 & echo $! >/tmp/httpd\n"
-                 "mkfifo /tmp/idle; nc -l -p 5002 <>/tmp/idle >/tmp/back 2>/dev/null &")
-    output = host.run(guest, ["net"], "--net tap=tap0,mac=52:54:00:ab:cd:ef")
+                 "mkfifo /tmp/idle; nc -l -p 5002 <>/tmp/idle >/tmp/back 2>/dev/null & "
+                 "echo $! >/tmp/nc")
+    try:
+        output = host.run(guest, ["net"], "--net tap=tap0,mac=52:54:00:ab:cd:ef")
+    finally:
+        _, sums = host.shell("sha256sum /tmp/www/sent /tmp/back; /sbin/ip link del tap0; "
+                             "kill $(cat /tmp/httpd /tmp/nc) 2>/dev/null; "
+                             "rm -r /tmp/www /tmp/back /tmp/idle")
     expect(output, "^eth0 is 52:54:00:ab:cd:ef$")
     expect(output, "3 packets received")
-    _, sums = host.shell("sha256sum /tmp/www/sent /tmp/back; /sbin/ip link del tap0; "
-                         "kill $(cat /tmp/httpd); rm -r /tmp/www /tmp/back /tmp/idle")
     sent, back = (line.split()[0] for line in sums.splitlines()[:2])
     expect(output, f"^received {sent}")
     if sent != back:

@@ -7,23 +7,23 @@ everything that happens is repeatable: benchmarks need that.
 """
 
 import contextlib
+import os
 import shlex
+import signal
+import subprocess
 import threading
 
 from host import FOLDER, Failure
 from packages import stage
+from ftlab_lib import LabError
 
 ADDRESS = "192.168.77.1/24"
 TAP = "tap0"
 CLIENT = "redis-benchmark"      # in a root folder of its own, with its libraries
 
 
-def _await(file):
-    return f"until [ -e {file} ]; do sleep 0.1; done"
-
-
 class Peer:
-    """What both have: run() and prepare() do a shell command where they are, in self.folder."""
+    """What both have: run() does a shell command where they are, in self.folder."""
 
     def __init__(self, host):
         self.host = host
@@ -32,36 +32,38 @@ class Peer:
         """Runs a shell command; returns its status and what it printed."""
         raise NotImplementedError
 
-    def prepare(self, command):
-        """Runs one that has to succeed."""
-        status, output = self.run(command)
-        if status:
-            raise Failure(f"status {status} of {command}: {output}")
+    def start(self, command):
+        """Starts one that runs beside the guest, until end()."""
+        raise NotImplementedError
+
+    def end(self):
+        """Ends what start() has started, if it runs."""
+        raise NotImplementedError
 
     def listen(self, work, size):
         """Begins to answer, before the guest runs."""
         if work.serves:
             length = size * work.serves << 20
-            self.prepare(f"head -c {length} /dev/urandom >sent && [ $(wc -c <sent) = {length} ]")
-            self.prepare("nc -l -p 5001 -e cat sent </dev/null >/dev/null 2>&1 & echo $! >pid")
+            status, output = self.run(f"head -c {length} /dev/urandom >sent && "
+                                      f"[ $(wc -c <sent) = {length} ]")
+            if status:
+                raise Failure(f"no room for what the guest is to be sent: {output}")
+            self.start("nc -l -p 5001 -e cat sent")
         if work.takes:
             blocks = size * work.takes << 4
-            self.prepare(f"nc -l -p 5002 -e sh -c 'dd of=taken bs=64k count={blocks} "
-                         "iflag=fullblock 2>/dev/null && echo received' </dev/null >/dev/null "
-                         "2>&1 & echo $! >pid")
+            self.run(": >taken")
+            self.start(f"nc -l -p 5002 -e sh -c 'dd of=taken bs=64k count={blocks} "
+                       "iflag=fullblock 2>/dev/null && echo received'")
 
     def stop(self, work, size):
         """That ends; returns the checksum of what the network was to carry."""
-        if work.serves:
-            return self.run("sha256sum <sent; kill $(cat pid) 2>/dev/null; rm sent")[1].split()[0]
-        return self._taken(size * work.takes << 20) if work.takes else None
-
-    def _taken(self, length):
-        """The checksum of what the guest has sent, which has arrived as a whole."""
-        got, checksum = self.run("kill $(cat pid) 2>/dev/null; wc -c <taken; sha256sum <taken; "
-                                 "rm taken")[1].split()[:2]
-        if int(got) != length:
-            raise Failure(f"the guest's peer was sent {got} bytes, not {length}")
+        if not work.serves and not work.takes:
+            return None
+        self.end()
+        name = "sent" if work.serves else "taken"
+        length, checksum = self.run(f"wc -c <{name}; sha256sum <{name}; rm {name}")[1].split()[:2]
+        if work.takes and int(length) != size * work.takes << 20:
+            raise Failure(f"the guest has sent {length} bytes, not {size * work.takes << 20}")
         return checksum
 
     @staticmethod
@@ -77,6 +79,12 @@ class OnHost(Peer):
 
     def run(self, command):
         return self.host.shell(f"cd {FOLDER} && {{ {command}\n}}")
+
+    def start(self, command):
+        self.run(f"{command} </dev/null >/dev/null 2>&1 & echo $! >pid")
+
+    def end(self):
+        self.run("kill $(cat pid) 2>/dev/null")
 
     def bring(self, work):
         """Puts there what the workload's questions need, once."""
@@ -109,15 +117,39 @@ class InClient(Peer):
         super().__init__(host)
         self.folder = host.logs / "client"
         self.folder.mkdir(exist_ok=True)
-        host.lab.client(["ip", "addr", "replace", ADDRESS, "dev", "client"])
+        self._server = None
+        self._lock = threading.Lock()
+        self._asking = None             # under the lock: it may be signalled
+        self._dismissed = False
+        done = host.lab.client(["ip", "addr", "replace", ADDRESS, "dev", "client"])
+        if done.status:
+            raise LabError(f"the client gets no address: {done.stderr.decode()}")
+
+    def _popen(self, command, **options):
+        # A session of its own: all that it starts can be ended with it.
+        return self.host.lab.client_popen(
+            ["busybox", "sh", "-c", f"cd {shlex.quote(str(self.folder))} && {{ {command}\n}}"],
+            start_new_session=True, stdin=subprocess.DEVNULL, **options)
 
     def run(self, command):
-        done = self.host.lab.client(
-            ["busybox", "sh", "-c", f"cd {shlex.quote(str(self.folder))} && {{ {command}\n}} 2>&1"],
-            timeout=self.host.seconds)
-        text = done.stdout.decode(errors="replace")
-        self.host.note(f"client: {command}", text, done.status)
-        return done.status, text
+        with self._popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            return self._finish(process, command)
+
+    def _finish(self, process, command):
+        text = process.stdout.read().decode(errors="replace")
+        with self._lock:
+            status = process.wait()
+            self._asking = None
+        self.host.note(f"client: {command}", text, status)
+        return status, text
+
+    def start(self, command):
+        self._server = self._popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def end(self):
+        # Not waited for before, so that the number is still its own.
+        os.killpg(self._server.pid, signal.SIGKILL)
+        self._server.wait()
 
     def bring(self, work):
         """Puts there what the workload's questions need, once."""
@@ -131,7 +163,8 @@ class InClient(Peer):
     def question(self, _work, _size):
         """The command for drive that has the client ask the guest."""
         return (f"echo now >{self.ASKED}.new; mv {self.ASKED}.new {self.ASKED}; "
-                f"{_await(self.ANSWER)}; cat {self.ANSWER}")
+                f"until [ -e {self.ANSWER} ] || ! kill -0 $pid; do sleep 0.1; done; "
+                f"cat {self.ANSWER}")
 
     @contextlib.contextmanager
     def attend(self, work, size):
@@ -139,28 +172,46 @@ class InClient(Peer):
         if not work.asks:
             yield
             return
+        self._dismissed = False
         failures = []
         thread = threading.Thread(target=self._ask, args=(work, size, failures))
         thread.start()
         try:
             yield
         finally:
-            # The thread may still be waiting: the guest has never come that far.
-            self._on_host(f"[ -e {self.ASKED} ] || echo never >{self.ASKED}")
-            thread.join()
+            self._dismiss(thread)
         if failures:
             raise failures[0]
 
-    def _ask(self, work, size, failures):
-        answer = ""
+    def _dismiss(self, thread):
+        """The guest has ended: nobody is asked any more."""
         try:
-            if self._on_host(f"{_await(self.ASKED)}; cat {self.ASKED}") != b"now\n":
+            self._on_host(f"[ -e {self.ASKED} ] || echo never >{self.ASKED}")
+        finally:
+            with self._lock:
+                self._dismissed = True
+                if self._asking:
+                    os.killpg(self._asking.pid, signal.SIGKILL)
+            thread.join()
+
+    def _ask(self, work, size, failures):
+        try:
+            asked = self._on_host(f"until [ -e {self.ASKED} ]; do sleep 0.1; done; "
+                                  f"cat {self.ASKED}")
+            if asked != b"now\n":
                 return
-            _, answer = self.run(self._question(work, size))
-        except Exception as error:  # pylint: disable=broad-except  # raised by attend()
+            command = self._question(work, size)
+            with self._lock:
+                if self._dismissed:
+                    return
+                self._asking = self._popen(command, stdout=subprocess.PIPE,
+                                           stderr=subprocess.STDOUT)
+            with self._asking as process:
+                _, answer = self._finish(process, command)
+            self._on_host(f"cat >{self.ANSWER}.new; mv {self.ANSWER}.new {self.ANSWER}",
+                          answer.encode())
+        except (LabError, OSError) as error:
             failures.append(error)
-        self._on_host(f"cat >{self.ANSWER}.new; mv {self.ANSWER}.new {self.ANSWER}",
-                      answer.encode())
 
     def _on_host(self, command, given=b""):
         return self.host.lab.exec("a", ["sh", "-c", command], input=given, check=True,
