@@ -82,12 +82,29 @@ TEST_F(loopback, both_end_in_the_same_state)
 	EXPECT_LE(INTERRUPTS, (int)guest_regs(&record->g).r12);
 }
 
-static uint64_t bytes(struct side *side)
+static bool is_nearly_full(struct side *side)
 {
 	struct kvm_ft_status st;
 
 	ioctl(side->session, KVM_FT_STATUS, &st);
-	return st.state == KVM_FT_STATE_RECORDING ? st.bytes : ~0ULL;
+	return st.state == KVM_FT_STATE_RECORDING && st.bytes >= NEARLY_FULL;
+}
+
+/* The guest never halts: only for the ring does its thread sleep. */
+static bool sleeps(struct side *side)
+{
+	char path[64], state = 0;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat",
+		 __atomic_load_n(&side->tid, __ATOMIC_SEQ_CST));
+	stat = fopen(path, "r");
+	if (!stat)
+		return false;
+	if (fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	fclose(stat);
+	return state == 'S';
 }
 
 /* The replay is there, but does not run: the ring fills up. */
@@ -97,15 +114,14 @@ TEST_F(loopback, recorder_does_not_wait_for_a_dead_replay)
 
 	side_load_chatter(record);
 	side_run(record);
-	do {
+	while (!is_nearly_full(record) || !sleeps(record))
 		sched_yield();
-	} while (bytes(record) < NEARLY_FULL || bytes(record) == ~0ULL);
 
 	/* A signal ends its wait. */
-	while (!__atomic_load_n(&record->interrupted, __ATOMIC_SEQ_CST)) {
-		pthread_kill(record->thread, SIGUSR1);
+	EXPECT_EQ(0, __atomic_load_n(&record->interrupted, __ATOMIC_SEQ_CST));
+	pthread_kill(record->thread, SIGUSR1);
+	while (!__atomic_load_n(&record->interrupted, __ATOMIC_SEQ_CST))
 		sched_yield();
-	}
 	EXPECT_EQ(KVM_FT_STATE_NEW, replay->status.state);
 	close(replay->session);
 	pthread_join(record->thread, NULL);

@@ -154,6 +154,7 @@ void *side_run_here(void *arg)
 {
 	struct side *side = arg;
 
+	__atomic_store_n(&side->tid, gettid(), __ATOMIC_SEQ_CST);
 	side_start(side);
 	side_run_until_end(side);
 	while (ioctl(side->session, KVM_FT_STOP) && errno == EINTR)

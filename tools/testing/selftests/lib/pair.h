@@ -26,6 +26,7 @@
  * @exit: the last KVM_FT_EXIT_*
  * @error: errno of the KVM_FT_RUN or KVM_FT_EVENT that ended it
  * @interrupted: KVM_FT_RUNs that a signal ended
+ * @tid: of side_run()'s thread, 0 before it runs
  * @events: delivered
  * @status: at the end
  */
@@ -37,6 +38,7 @@ struct side {
 	uint32_t exit;
 	int error;
 	int interrupted;
+	pid_t tid;
 	int events;
 	struct kvm_ft_status status;
 };
