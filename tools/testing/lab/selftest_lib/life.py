@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The lab's self-test: labs come, live side by side, and go without a trace."""
 
+import contextlib
 import json
 import os
 import signal
@@ -75,15 +76,24 @@ def interrupted_up(options):
         check_gone(name, inodes)
 
 
+@contextlib.contextmanager
+def sleeper(lab):
+    """A process in the client's network, which ends here whatever happens."""
+    with lab.client_popen(["sleep", "1000"]) as client:
+        try:
+            yield client
+        finally:
+            client.kill()
+
+
 def killed_supervisor(options):
     """a supervisor that gets SIGKILL takes emulators and namespaces with it"""
     name = unused_name("sup")
     lab = Lab.up(name=name, **options)
     supervisor, inodes = traces(name)
-    with lab.client_popen(["sleep", "1000"]) as client:
+    with sleeper(lab):
         os.kill(supervisor, signal.SIGKILL)
         wait_for(lambda: not processes_naming(f"ftlab-{name}-"), "no emulator is left", 15)
-        client.kill()
     check_gone(name, inodes, folder_too=False)
     listed = json.loads(ftlab("list", "-j").stdout)["labs"]
     check({"name": name, "live": False} in listed, f"list says {listed}")
@@ -98,7 +108,7 @@ def owner_ends(options):
     with subprocess.Popen(["sleep", "1000"]) as owner:
         lab = Lab.up(name=name, **{**options, "owner": owner.pid})
         _, inodes = traces(name)
-        with lab.client_popen(["sleep", "1000"]) as client:
+        with sleeper(lab) as client:
             owner.kill()
             client.wait(60)
     check_gone(name, inodes)
@@ -126,10 +136,9 @@ def rest(options):
 
         wait_for(stopped, "the host rests")
         equal(lab.exec("a", ["echo", "awake"]).stdout, b"awake\n", "output of a command")
-        with lab.client_popen(["sleep", "1000"]) as client:
+        with sleeper(lab):
             wait_for(lambda: not stopped(), "the host runs for the client")
             equal(lab.exec("a", ["true"]).status, 0, "a command")
-            client.kill()
         wait_for(stopped, "the host rests again")
         lab.freeze("a")
         lab.thaw("a")
