@@ -135,7 +135,6 @@ static void waits_for_the_slow(void)
 
 static void hanging_up_is_no_silence(void)
 {
-	int64_t began = now_ms();
 	int error;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -143,7 +142,6 @@ static void hanging_up_is_no_silence(void)
 	secondary = -1;
 	error = write_all();
 	EXPECT(error == ECONNRESET || error == EPIPE);
-	EXPECT(now_ms() - began < PATIENCE_MS);
 }
 
 static void a_byte_is_waited_for(void)
