@@ -170,9 +170,8 @@ def stock_exit(lab):
     return json.loads(done.stdout)["cpuid"]
 
 
-def measure(kernel, names, logs):
-    """The rows of all workloads, or those named, on a host of their own."""
-    rows = []
+def measure(kernel, names, logs, rows):
+    """Adds the rows of all workloads, or those named, on a host of their own."""
     logs.mkdir(parents=True, exist_ok=True)
     with Lab.up(hosts=["a"], kernel=kernel, memory=3072, modules=["tun"], logs=logs) as lab:
         lab.put("a", [str(TESTING / "vmm/stamps"), str(PROGRAM)], "/root/")
@@ -193,4 +192,3 @@ def measure(kernel, names, logs):
                                           EXIT_COST - lab_pmu).run()
                 except Failure as error:
                     raise LabError(f"{work.name}: {error}; log: {host.log}") from error
-    return rows
