@@ -16,11 +16,15 @@ import sys
 import time
 import traceback
 
-from . import frames, links, state, switch
+from . import frames, links, monitor, state, switch
 from .errors import LabError
 from .host import DEAD, UP, Host
 
 DMESG_TIMEOUT = 5
+
+# What the emulator is asked about a host that does not answer, a few times: where its CPU is.
+HUNG = ("info registers", "x/12i $pc", "x/64gx $sp")
+SAMPLES = 5
 
 
 def told(error):
@@ -285,6 +289,19 @@ class Supervisor:
             pathlib.Path(self.config["logs"], f"{host.name}.dmesg").write_bytes(output)
         except LabError as error:
             print(f"no dmesg of host {host.name}: {error.reason}", flush=True)
+            await self._keep_registers(host)
+
+    async def _keep_registers(self, host):
+        path = pathlib.Path(self.config["logs"], f"{host.name}.hung")
+        try:
+            with open(path, "w", encoding="utf-8") as log:
+                for question in HUNG * SAMPLES:
+                    answer = await monitor.execute(
+                        host.socket("qmp"), "human-monitor-command", {"command-line": question})
+                    log.write(f"(qemu) {question}\n" + answer.replace("\r", "") + "\n")
+            print(f"where host {host.name} was: {path}", flush=True)
+        except LabError as error:
+            print(f"nor where host {host.name} was: {error.reason}", flush=True)
 
 
 def main(folder, starter, lock_fd):

@@ -127,6 +127,20 @@ def kept_logs(options):
         check(os.path.exists(f"{folder}/a.qemu.log"), "the emulator's log exists")
 
 
+def kept_registers(options):
+    """of a host that does not answer as its lab goes down, where it was"""
+    with tempfile.TemporaryDirectory() as folder:
+        with Lab.up(name=unused_name("hung"), logs=folder, **options) as lab:
+            # The local APIC's task priority: no interrupt gets to the CPU any more.
+            try:
+                lab.exec("a", ["devmem", "0xfee00080", "32", "0xff"], timeout=5)
+            except LabError:
+                pass
+        with open(f"{folder}/a.hung", encoding="utf-8") as log:
+            text = log.read()
+        check(text.count("RIP=") > 1 and "(qemu) x/64gx $sp" in text, f"a.hung holds {text!r}")
+
+
 def rest(options):
     """a host whose idle time is jumped over is stopped while nobody needs it"""
     with Lab.up(name=unused_name("rest"), idle="jump", **options) as lab:
@@ -230,5 +244,5 @@ def leak_is_found(options):
 
 # These need the debug kernel.
 DEBUG_TESTS = (leak_is_found,)
-TESTS = (side_by_side, interrupted_up, killed_supervisor, owner_ends, kept_logs, rest,
+TESTS = (side_by_side, interrupted_up, killed_supervisor, owner_ends, kept_logs, kept_registers, rest,
          run_a_command, interrupted_run, failing_boot, refused_without_icount)
