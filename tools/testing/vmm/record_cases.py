@@ -31,3 +31,10 @@ def _all():
 
 # (name, test, guest kernel, when), as in cases.py
 TESTS = tuple(_all())
+
+
+def host_modules(names):
+    """Stock modules that a host needs for the tests of these names."""
+    works = [work for work in WORKLOADS for kernel in KERNELS
+             if f"record_{work.name}_{kernel}" in names]
+    return sorted({"tun"}.union(*(work.host_modules for work in works)))

@@ -27,9 +27,24 @@ def guest_for(kernel, work):
     return Guest(kernel, work.programs, work.modules, work.files)
 
 
+# A disk in memory that is done with a write after so many ns, and a file system on it that
+# waits for that.
+SLOW = f"{FOLDER}/slow"
+SLOW_UP = f"""set -e; [ -d /sys/kernel/config/nullb ] || mount -t configfs none /sys/kernel/config
+cd /sys/kernel/config/nullb; mkdir slow
+echo 1 >slow/memory_backed; echo 64 >slow/size
+echo 2 >slow/irqmode; echo 2000000 >slow/completion_nsec; echo 1 >slow/power
+mke2fs -F /dev/slow >/dev/null; mkdir {SLOW}; mount -t ext4 -o sync /dev/slow {SLOW}
+ln -s {SLOW}/disk {DISK}"""
+SLOW_DOWN = f"""cp {DISK} {DISK}.written && mv {DISK}.written {DISK} && umount {SLOW} &&
+rmdir /sys/kernel/config/nullb/slow"""
+
+
 def prepare(host, work, size, peer):
     """Disk, network and what answers there."""
     host.prepare(f"rm -rf {FOLDER}; mkdir -p {FOLDER}")
+    if work.slow:
+        host.prepare(SLOW_UP)
     if work.disk:
         host.prepare(f"disk={DISK}; truncate -s {work.disk}M $disk && {work.format} && "
                      f"cp $disk $disk.start")
@@ -40,6 +55,8 @@ def prepare(host, work, size, peer):
 
 def clean(host, work, size, peer):
     """What prepare() began ends; returns the checksum of what the network was to carry."""
+    if work.slow:
+        host.prepare(SLOW_DOWN)
     if not work.net:
         return None
     host.shell("/sbin/ip link del tap0")

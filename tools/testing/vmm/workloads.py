@@ -15,6 +15,7 @@ class Workload:
     short, full, measured: vmm.size= of the tests, of the campaign, and of make bench, 0 if
     it is not measured; what it counts is the guest script's affair.
     memory: of the guest, in MiB.  append: to its command line.  disk: MiB of /dev/vda.
+    slow: that is on a disk of the host's which takes its time for each write.
     format: a shell command of the host that makes a file system on $disk.  net: there is
     a tap device.  serves: MiB that it gets at port 5001 of its peer, as a multiple
     of the size; takes: of what it sends to port 5002, likewise.
@@ -34,6 +35,7 @@ class Workload:
     memory: int = 128
     append: str = ""
     disk: int = 0
+    slow: bool = False
     format: str = "true"
     net: bool = False
     serves: int = 0
@@ -43,6 +45,11 @@ class Workload:
     expect: tuple = ()
     says: tuple = ()
     diverges: bool = False
+
+    @property
+    def host_modules(self):
+        """Stock modules that the host needs."""
+        return ("tun", "null_blk", "ext4", "crc32c_generic") if self.slow else ("tun",)
 
 
 WORKLOADS = (
@@ -59,7 +66,7 @@ WORKLOADS = (
     Workload("receive", 4, 256, 8, net=True, serves=1, expect=("^received [0-9a-f]{64}",)),
     Workload("send", 4, 256, 8, net=True, takes=1, expect=("^sent [0-9a-f]{64}",)),
     Workload("fio", 1, 64, 1, programs=("fio",), memory=512, disk=64, expect=("^err= 0$",)),
-    Workload("resets", 2, 20, disk=16, expect=(r"^resets: 0,", r"^resets: [1-9]\d*,"),
+    Workload("resets", 2, 20, disk=16, slow=True, expect=(r"^resets: 0,", r"^resets: [1-9]\d*,"),
              says=("the guest starts again$",)),
     # With random offsets there is an RDTSC, a VM exit, at each return to user space, and QEMU
     # flushes its TLB at an exit: accessed bits would hardly ever differ.
