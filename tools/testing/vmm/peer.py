@@ -61,7 +61,10 @@ class Peer:
             return None
         self.end()
         name = "sent" if work.serves else "taken"
-        length, checksum = self.run(f"wc -c <{name}; sha256sum <{name}; rm {name}")[1].split()[:2]
+        status, output = self.run(f"wc -c <{name} && sha256sum <{name} && rm {name}")
+        if status:
+            raise Failure(f"nothing is left of what the network was to carry: {output}")
+        length, checksum = output.split()[:2]
         if work.takes and int(length) != size * work.takes << 20:
             raise Failure(f"the guest has sent {length} bytes, not {size * work.takes << 20}")
         return checksum
@@ -133,7 +136,12 @@ class InClient(Peer):
 
     def run(self, command):
         with self._popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-            return self._finish(process, command)
+            try:
+                return self._finish(process, command)
+            except BaseException:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                raise
 
     def _finish(self, process, command):
         text = process.stdout.read().decode(errors="replace")
@@ -180,8 +188,8 @@ class InClient(Peer):
             yield
         finally:
             self._dismiss(thread)
-        if failures:
-            raise failures[0]
+            if failures:
+                raise failures[0]
 
     def _dismiss(self, thread):
         """The guest has ended: nobody is asked any more."""
@@ -200,18 +208,24 @@ class InClient(Peer):
                                   f"cat {self.ASKED}")
             if asked != b"now\n":
                 return
-            command = self._question(work, size)
-            with self._lock:
-                if self._dismissed:
-                    return
-                self._asking = self._popen(command, stdout=subprocess.PIPE,
-                                           stderr=subprocess.STDOUT)
-            with self._asking as process:
-                _, answer = self._finish(process, command)
-            self._on_host(f"cat >{self.ANSWER}.new; mv {self.ANSWER}.new {self.ANSWER}",
-                          answer.encode())
+            answer = ""
+            try:
+                answer = self._ask_now(self._question(work, size))
+            finally:
+                # Whatever happened: the guest would be waited for in vain.
+                self._on_host(f"cat >{self.ANSWER}.new; mv {self.ANSWER}.new {self.ANSWER}",
+                              answer.encode())
         except (LabError, OSError) as error:
             failures.append(error)
+
+    def _ask_now(self, command):
+        with self._lock:
+            if self._dismissed:
+                return ""
+            self._asking = process = self._popen(command, stdout=subprocess.PIPE,
+                                                 stderr=subprocess.STDOUT)
+        with process:
+            return self._finish(process, command)[1]
 
     def _on_host(self, command, given=b""):
         return self.host.lab.exec("a", ["sh", "-c", command], input=given, check=True,

@@ -30,7 +30,8 @@ def guest_for(kernel, work):
 # A disk in memory that is done with a write after so many ns, and a file system on it that
 # waits for that.
 SLOW = f"{FOLDER}/slow"
-SLOW_UP = f"""set -e; [ -d /sys/kernel/config/nullb ] || mount -t configfs none /sys/kernel/config
+SLOW_UP = f"""umount {SLOW} 2>/dev/null; rmdir /sys/kernel/config/nullb/slow 2>/dev/null
+set -e; rm -rf {FOLDER}; mkdir -p {FOLDER}; [ -d /sys/kernel/config/nullb ] || mount -t configfs none /sys/kernel/config
 cd /sys/kernel/config/nullb; mkdir slow
 echo 1 >slow/memory_backed; echo 64 >slow/size
 echo 2 >slow/irqmode; echo 2000000 >slow/completion_nsec; echo 1 >slow/power
@@ -42,9 +43,7 @@ rmdir /sys/kernel/config/nullb/slow"""
 
 def prepare(host, work, size, peer):
     """Disk, network and what answers there."""
-    host.prepare(f"rm -rf {FOLDER}; mkdir -p {FOLDER}")
-    if work.slow:
-        host.prepare(SLOW_UP)
+    host.prepare(SLOW_UP if work.slow else f"rm -rf {FOLDER}; mkdir -p {FOLDER}")
     if work.disk:
         host.prepare(f"disk={DISK}; truncate -s {work.disk}M $disk && {work.format} && "
                      f"cp $disk $disk.start")
@@ -55,8 +54,9 @@ def prepare(host, work, size, peer):
 
 def clean(host, work, size, peer):
     """What prepare() began ends; returns the checksum of what the network was to carry."""
-    if work.slow:
-        host.prepare(SLOW_DOWN)
+    if work.slow and host.shell(SLOW_DOWN)[0]:
+        # The run has failed for a reason of its own, or its disk is found to differ.
+        host.shell(f"umount {SLOW}; rmdir /sys/kernel/config/nullb/slow")
     if not work.net:
         return None
     host.shell("/sbin/ip link del tap0")

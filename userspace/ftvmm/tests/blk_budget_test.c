@@ -230,7 +230,7 @@ static void finish_reads(void)
 	struct pollfd ready = { .fd = primary.disk.completed.fd, .events = POLLIN };
 
 	while (used(0)->idx < BIG_ROOM) {
-		EXPECT(poll(&ready, 1, -1) == 1);
+		EXPECT(poll(&ready, 1, 60000) == 1);
 		primary.disk.completed.ready(primary.disk.completed.owner);
 		inputs_apply();
 	}
@@ -346,7 +346,7 @@ static void host_completes(bool all)
 {
 	struct pollfd ready = { .fd = primary.disk.completed.fd, .events = POLLIN };
 
-	while (primary.disk.under_way && poll(&ready, 1, all ? -1 : 1) == 1) {
+	while (primary.disk.under_way && poll(&ready, 1, all ? 60000 : 1) == 1) {
 		primary.disk.completed.ready(primary.disk.completed.owner);
 		if (!all)
 			break;

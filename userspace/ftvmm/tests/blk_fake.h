@@ -79,7 +79,7 @@ static void finish_requests(struct disk *disk)
 	struct pollfd ready = { .fd = disk->completed.fd, .events = POLLIN };
 
 	while (disk->under_way) {
-		EXPECT(poll(&ready, 1, -1) == 1);
+		EXPECT(poll(&ready, 1, 60000) == 1);
 		disk->completed.ready(disk->completed.owner);
 	}
 	inputs_apply();

@@ -25,6 +25,7 @@ DMESG_TIMEOUT = 5
 # What the emulator is asked about a host that does not answer, a few times: where its CPU is.
 HUNG = ("info registers", "x/12i $pc", "x/64gx $sp")
 SAMPLES = 5
+HUNG_TIMEOUT = 20
 
 
 def told(error):
@@ -289,19 +290,20 @@ class Supervisor:
             pathlib.Path(self.config["logs"], f"{host.name}.dmesg").write_bytes(output)
         except LabError as error:
             print(f"no dmesg of host {host.name}: {error.reason}", flush=True)
-            await self._keep_registers(host)
+            path = pathlib.Path(self.config["logs"], f"{host.name}.hung")
+            try:
+                await asyncio.wait_for(self._keep_registers(host, path), HUNG_TIMEOUT)
+                print(f"where host {host.name} was: {path}", flush=True)
+            except (LabError, OSError, ValueError, asyncio.TimeoutError) as problem:
+                print(f"nor where host {host.name} was: {told(problem).reason}", flush=True)
 
-    async def _keep_registers(self, host):
-        path = pathlib.Path(self.config["logs"], f"{host.name}.hung")
-        try:
-            with open(path, "w", encoding="utf-8") as log:
-                for question in HUNG * SAMPLES:
-                    answer = await monitor.execute(
-                        host.socket("qmp"), "human-monitor-command", {"command-line": question})
-                    log.write(f"(qemu) {question}\n" + answer.replace("\r", "") + "\n")
-            print(f"where host {host.name} was: {path}", flush=True)
-        except LabError as error:
-            print(f"nor where host {host.name} was: {error.reason}", flush=True)
+    @staticmethod
+    async def _keep_registers(host, path):
+        with open(path, "w", encoding="utf-8") as log:
+            for question in HUNG * SAMPLES:
+                answer = await monitor.execute(
+                    host.socket("qmp"), "human-monitor-command", {"command-line": question})
+                log.write(f"(qemu) {question}\n" + answer.replace("\r", "") + "\n")
 
 
 def main(folder, starter, lock_fd):
